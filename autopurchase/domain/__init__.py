@@ -1,0 +1,1 @@
+"""Rules and types of the product; imports nothing but the standard library."""

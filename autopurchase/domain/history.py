@@ -1,0 +1,123 @@
+"""History: events of a line and the fold that turns them into its state.
+
+The same `step` is used when an event is written and when `verify` rebuilds everything, so state comes from events only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autopurchase.domain.causes import cause
+from autopurchase.domain.order import LineStatus, PurchaseState
+from autopurchase.domain.provider_order import ProviderState, purchase_state
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """What the history says of a line. ``booking`` is the live booking's id or None; ``version`` counts its events."""
+
+    status: LineStatus = LineStatus.AWAITING_PAYMENT
+    purchase: PurchaseState = PurchaseState.READY
+    cause: str = ""
+    booking: int | None = None
+    generation: int = 0
+    version: int = 0
+
+
+def step(state: LineState, kind: str, data: Mapping[str, Any]) -> LineState:
+    """The state after one event. Raises KeyError for an unknown kind: history is closed, not guessed."""
+    moved = _STEPS[kind](state, data)
+    return replace(moved, version=state.version + 1)
+
+
+def fold(events: Iterable[tuple[str, Mapping[str, Any]]]) -> LineState:
+    """The state after all events, oldest first."""
+    state = LineState()
+    for kind, data in events:
+        state = step(state, kind, data)
+    return state
+
+
+def _imported(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """First seen, or its shop status changed before anything was bought."""
+    if state.purchase in (PurchaseState.READY, PurchaseState.PROBLEM) and "status" in data:
+        return replace(state, status=LineStatus(data["status"]))
+    return state
+
+
+def _changed(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """Fields other than status changed, or a comment was written."""
+    return state
+
+
+def _status_changed(state: LineState, data: Mapping[str, Any]) -> LineState:
+    return replace(state, status=LineStatus(data["status"]))
+
+
+def _held(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """Kept from being bought; a line under way keeps its purchase state and only shows the cause."""
+    free = state.purchase in (PurchaseState.READY, PurchaseState.PROBLEM)
+    return replace(state, purchase=PurchaseState.PROBLEM if free else state.purchase, cause=data["cause"])
+
+
+def _made_ready(state: LineState, data: Mapping[str, Any]) -> LineState:
+    return replace(state, status=LineStatus.PAID, purchase=PurchaseState.READY, cause="", booking=None)
+
+
+def _booking_queued(state: LineState, data: Mapping[str, Any]) -> LineState:
+    return replace(
+        state,
+        purchase=PurchaseState.BOOKING,
+        cause="",
+        booking=data["booking"],
+        generation=data["generation"],
+    )
+
+
+def _booking_unknown(state: LineState, data: Mapping[str, Any]) -> LineState:
+    return replace(state, cause="unknown_outcome")
+
+
+def _booking_requeued(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """Proven not placed: it will be sent again under the same reference."""
+    return replace(state, cause="")
+
+
+def _booking_confirmed(state: LineState, data: Mapping[str, Any]) -> LineState:
+    return replace(state, status=LineStatus.ORDERED, purchase=PurchaseState.BOOKED, cause="")
+
+
+def _booking_refused(state: LineState, data: Mapping[str, Any]) -> LineState:
+    holds = cause(data["cause"]).holds
+    purchase = PurchaseState.PROBLEM if holds else PurchaseState.READY
+    return replace(state, purchase=purchase, cause=data["cause"], booking=None)
+
+
+def _provider_moved(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """The provider order moved: the provider's word decides."""
+    target = purchase_state(ProviderState(data["state"]), data.get("reason", ""))
+    if target is None:
+        return state
+    purchase, why = target
+    closed = purchase is PurchaseState.PROBLEM
+    return replace(state, purchase=purchase, cause=why, booking=None if closed else state.booking)
+
+
+_STEPS = {
+    "imported": _imported,
+    "changed": _changed,
+    "commented": _changed,
+    "status_changed": _status_changed,
+    "held": _held,
+    "made_ready": _made_ready,
+    "booking_queued": _booking_queued,
+    "booking_unknown": _booking_unknown,
+    "booking_requeued": _booking_requeued,
+    "booking_confirmed": _booking_confirmed,
+    "booking_refused": _booking_refused,
+    "provider_moved": _provider_moved,
+}
+#: every event kind there is
+KINDS = frozenset(_STEPS)

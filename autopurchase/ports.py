@@ -1,0 +1,211 @@
+"""Protocols through which services meet the outside: providers, sources, the queue, the vault and the clock.
+
+Implementations live in `providers/`, `sources/`, `engine/` and `storage/`; only `wiring` knows which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from autopurchase.domain.provider_order import ProviderOrder
+from autopurchase.domain.purchase import Account, Cancelled, PayLink, Placed, Preview, Purchase
+from autopurchase.domain.session import Grade, SessionConfig, Tokens
+from autopurchase.domain.shop import Reject, ShopOrder
+
+
+class Clock(Protocol):
+    """Time, so that tests can set it."""
+
+    def now(self) -> datetime:
+        """The moment, aware UTC."""
+        ...
+
+
+class Vault(Protocol):
+    """Encryption at rest for secrets."""
+
+    def seal(self, secret: Mapping[str, Any]) -> str:
+        """Encrypt a JSON-able mapping to text for the database."""
+        ...
+
+    def open(self, sealed: str) -> dict[str, Any]:
+        """Decrypt; raises BadInput when the key does not fit."""
+        ...
+
+
+class Pace(Protocol):
+    """The session's call limiter, passed before every HTTP call of a session."""
+
+    def wait(self) -> None:
+        """Reserve the next call slot of the session and sleep until it comes."""
+        ...
+
+
+class TokenStore(Protocol):
+    """The session's tokens, shared by every process."""
+
+    def current(self) -> Tokens:
+        """The stored tokens."""
+        ...
+
+    def renew(self, stale: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
+        """Replace ``stale`` under the session's lock.
+
+        When another process has renewed already, its tokens are returned and ``refresh`` is not called. Raises
+        SessionRefused (after marking the session as needing authorisation) when ``refresh`` raises it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One credential or setting field of a provider or source, for forms and for checking files."""
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = False
+    secret: bool = False
+    default: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a provider can do and needs. ``max_skus`` bounds the lines of one create call (0: no bound)."""
+
+    id: str
+    label: str
+    currency: str
+    grade: Grade
+    grade_reason: str
+    default_base_url: str
+    abilities: frozenset[str]
+    credentials: tuple[Field, ...]
+    settings: tuple[Field, ...] = ()
+    max_skus: int = 0
+    pay_batch: int = 1
+    default_rate: float = 2.0
+    default_settle_seconds: float = 60.0
+    item_url: str = ""  # with {item_id}
+    order_url: str = ""  # with {order_id}
+
+
+class Provider(Protocol):
+    """One marketplace through one session. Every method may raise Refused, NotSent or Unknown; reads never Unknown."""
+
+    manifest: Manifest
+
+    def check(self) -> Account:
+        """Who we are there, without side effects."""
+        ...
+
+    def preview(self, purchase: Purchase) -> Preview:
+        """What the purchase would be now: availability, prices, freight. Creates nothing."""
+        ...
+
+    def create(self, purchase: Purchase, reference: str) -> Placed:
+        """Place the purchase once under our reference (out_order_id). Never repeated by the transport."""
+        ...
+
+    def find_by_reference(
+        self, reference: str, sent_at: datetime, purchase: Purchase
+    ) -> list[ProviderOrder]:
+        """Orders that carry our reference, created since ``sent_at``; verified, so an ignored filter finds nothing."""
+        ...
+
+    def get(self, provider_order_id: str) -> ProviderOrder:
+        """One order in full, parcels included."""
+        ...
+
+    def changed_since(self, since: datetime, until: datetime) -> Iterator[Sequence[ProviderOrder]]:
+        """Pages of orders modified in the window, oldest change first, by list calls."""
+        ...
+
+    def cancel(self, provider_order_id: str, reason: str) -> Cancelled:
+        """Ask to cancel an unpaid order."""
+        ...
+
+    def pay_links(self, provider_order_ids: Sequence[str]) -> list[PayLink]:
+        """Pages where a person pays these orders, in batches of the provider's size."""
+        ...
+
+
+class ProviderKind(Protocol):
+    """A provider's folder: its manifest, how to authorise, and how to open a session."""
+
+    manifest: Manifest
+
+    def authorize_url(self, config: SessionConfig, redirect_uri: str, state: str) -> str:
+        """The page where the account's owner allows the app."""
+        ...
+
+    def exchange_code(self, config: SessionConfig, code: str, redirect_uri: str) -> Tokens:
+        """Tokens for the code that came back; works once."""
+        ...
+
+    def open(self, config: SessionConfig, tokens: TokenStore, pace: Pace) -> Provider:
+        """The provider as seen by one session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceManifest:
+    """What a source can do and needs (abilities: paid_filter, own_mark, notes, partial_fulfilment, tracking, …)."""
+
+    kind: str
+    label: str
+    abilities: frozenset[str]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """What a check of a source found; ``problems`` are sentences that say what to change."""
+
+    ok: bool
+    identity: str
+    problems: tuple[str, ...] = ()
+    open_paid: int | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A shop that paid orders come from. Reads raise Refused or NotSent; a write that timed out raises Unknown."""
+
+    manifest: SourceManifest
+
+    def check(self) -> SourceCheck:
+        """Who we are, rights, server; read-only."""
+        ...
+
+    def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
+        """The full sweep of orders that are paid or being paid and not finished; de-duplicated, order by order."""
+        ...
+
+    def get(self, external_id: str) -> ShopOrder | None:
+        """One fresh order; None when it is gone. Raises NotSupported where a source cannot read singly (files)."""
+        ...
+
+    def mark(self, external_id: str, status: str, reference: str) -> bool:
+        """Write our own field; True when it changed something."""
+        ...
+
+    def report_shipment(
+        self, external_id: str, lines: Sequence[tuple[str, int]], carrier: str, number: str
+    ) -> str:
+        """Fulfil ``(line external id, quantity)`` with tracking; answers ``done``, ``already`` or ``refused: …``."""
+        ...
+
+
+class SourceKind(Protocol):
+    """A source's folder: its manifest and how to open one with its configuration."""
+
+    manifest: SourceManifest
+
+    def open(self, config: Mapping[str, Any]) -> Source:
+        """The source of this configuration; raises BadInput naming the missing field."""
+        ...
