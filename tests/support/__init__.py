@@ -1,0 +1,1 @@
+"""Real parts for the tests: processes, PostgreSQL, a shop, a browser."""
