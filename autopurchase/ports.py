@@ -36,6 +36,30 @@ class Vault(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """The durable queue. Every method enqueues inside the caller's transaction ``tx`` (a storage connection)."""
+
+    def buy(self, tx: Any, session_id: int, label: str, lanes: int) -> None:
+        """Start ``lanes`` lanes that work off the session's due bookings; ``label`` makes the work unique."""
+        ...
+
+    def check_plan(self, tx: Any, plan_id: int) -> None:
+        """Check a plan at its provider."""
+        ...
+
+    def sync(self, tx: Any, run_id: int) -> None:
+        """Carry out a sync run."""
+        ...
+
+    def import_orders(self, tx: Any, run_id: int) -> None:
+        """Carry out an import run."""
+        ...
+
+    def write_back(self, tx: Any, source_id: int, label: str) -> None:
+        """Tell a shop what waits to be written back."""
+        ...
+
+
 class Pace(Protocol):
     """The session's call limiter, passed before every HTTP call of a session."""
 
@@ -111,9 +135,7 @@ class Provider(Protocol):
         """Place the purchase once under our reference (out_order_id). Never repeated by the transport."""
         ...
 
-    def find_by_reference(
-        self, reference: str, sent_at: datetime, purchase: Purchase
-    ) -> list[ProviderOrder]:
+    def find_by_reference(self, reference: str, sent_at: datetime, purchase: Purchase) -> list[ProviderOrder]:
         """Orders that carry our reference, created since ``sent_at``; verified, so an ignored filter finds nothing."""
         ...
 

@@ -1,0 +1,109 @@
+"""Opening the one database: SQLite (WAL) or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from autopurchase.domain.errors import BadInput
+
+__all__ = ["Connection", "Database"]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"not JSON: {type(value).__name__}")
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def normal_url(url: str) -> str:
+    """``postgresql://…`` with the driver we ship (psycopg 3); SQLite URLs stay."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise BadInput(f"The database must be SQLite or PostgreSQL, not {parsed.get_backend_name()}.")
+    return parsed.render_as_string(hide_password=False)
+
+
+class Database:
+    """One engine with our rules: writers queue on SQLite, foreign keys on, JSON without floats for money."""
+
+    def __init__(self, url: str) -> None:
+        self.url = normal_url(url)
+        self.sqlite = self.url.startswith("sqlite")
+        if self.sqlite:
+            self._prepare_file()
+        self.engine: Engine = create_engine(
+            self.url,
+            json_serializer=_dumps,
+            pool_pre_ping=not self.sqlite,
+            **({"connect_args": {"timeout": 30}} if self.sqlite else {"pool_size": 10, "max_overflow": 20}),
+        )
+        if self.sqlite:
+            event.listen(self.engine, "connect", _on_sqlite_connect)
+            event.listen(self.engine, "begin", _on_sqlite_begin)
+
+    def _prepare_file(self) -> None:
+        """WAL is a property of the file: set once, before anybody (the engine included) opens it for work."""
+        path = make_url(self.url).database
+        if not path or path == ":memory:":
+            raise BadInput("The SQLite database must be a file: several processes share it.")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=30)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.DatabaseError as error:
+            raise BadInput(f"{path} is not a database of this program: {error}.") from error
+        finally:
+            connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that commits at the end; on SQLite it holds the write lock from the start."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; nothing may be written."""
+        with self.engine.connect().execution_options(read_only=True) as connection, connection.begin():
+            yield connection
+
+    def reachable(self) -> str:
+        """Empty when the database answers, else a sentence."""
+        try:
+            with self.read() as connection:
+                connection.execute(text("select 1"))
+        except OperationalError as error:
+            return f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
+        return ""
+
+    def close(self) -> None:
+        """Give every connection back to the system."""
+        self.engine.dispose()
+
+
+def _on_sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: see _on_sqlite_begin
+    for pragma in ("busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    """Writers take the lock at once: upgrading a read transaction later would fail instead of waiting."""
+    reading = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,263 @@
+"""Lines and their history. State is written only by `record`, through the fold that `verify` uses too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+
+from autopurchase.domain.errors import BadInput
+from autopurchase.domain.history import LineState, step
+from autopurchase.domain.order import LineStatus, PurchaseState, order_status, parse_line_number
+from autopurchase.storage.schema import event, line, orders
+
+#: parameters of one statement: SQLite allows 32,766, PostgreSQL 65,535
+CHUNK = 5_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a line; ``kind`` is one of `domain.history.KINDS`, ``data`` is JSON-able."""
+
+    line_id: int
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """``items`` in parts of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def record(
+    connection: Connection, events: Sequence[Event], *, at: datetime, actor: str, run_id: int | None
+) -> None:
+    """Append events and bring the lines they touch to the state their history now says.
+
+    Lines are locked in id order first, so that two writers queue instead of deadlocking. Order statuses follow.
+    """
+    if not events:
+        return
+    ids = sorted({item.line_id for item in events})
+    before = {row["id"]: row for part in chunks(ids) for row in _lock(connection, part)}
+    states = {line_id: line_state(row) for line_id, row in before.items()}
+    for item in events:
+        states[item.line_id] = step(states[item.line_id], item.kind, item.data)
+    connection.execute(
+        insert(event),
+        [
+            {"at": at, "actor": actor, "run_id": run_id, "line_id": e.line_id, "kind": e.kind, "data": e.data}
+            for e in events
+        ],
+    )
+    connection.execute(_WRITE_STATE, [_columns(before[key], state, at) for key, state in states.items()])
+    moved = {
+        before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]
+    }
+    refresh_order_statuses(connection, sorted(moved))
+
+
+def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
+    query = (
+        select(
+            line.c.id,
+            line.c.order_id,
+            line.c.status,
+            line.c.purchase,
+            line.c.cause,
+            line.c.booking_id,
+            line.c.generation,
+            line.c.version,
+            line.c.ready_at,
+            line.c.open_quantity,
+            orders.c.payable,
+            orders.c.paid_at,
+        )
+        .join_from(line, orders)
+        .where(line.c.id.in_(ids))
+        .order_by(line.c.id)
+        .with_for_update(of=line)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def line_state(row: RowMapping) -> LineState:
+    """The state columns of a line row as the fold's own type."""
+    return LineState(
+        LineStatus(row["status"]),
+        PurchaseState(row["purchase"]),
+        row["cause"],
+        row["booking_id"],
+        row["generation"],
+        row["version"],
+    )
+
+
+def is_ready(state: LineState, payable: bool, open_quantity: int) -> bool:
+    """Order paid in full, status Paid, purchase state ready, something left to buy (design: when a line is ready)."""
+    return (
+        payable
+        and open_quantity > 0
+        and state.status is LineStatus.PAID
+        and state.purchase is PurchaseState.READY
+    )
+
+
+def _columns(row: RowMapping, state: LineState, at: datetime) -> dict[str, Any]:
+    ready = is_ready(state, row["payable"], row["open_quantity"])
+    return {
+        "key": row["id"],
+        "status": state.status.value,
+        "purchase": state.purchase.value,
+        "cause": state.cause,
+        "booking_id": state.booking,
+        "generation": state.generation,
+        "version": state.version,
+        "ready": ready,
+        "ready_at": row["ready_at"] or ((row["paid_at"] or at) if ready else None),
+        "changed_at": at,
+    }
+
+
+_WRITE_STATE = (
+    update(line)
+    .where(line.c.id == bindparam("key"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "status",
+                "purchase",
+                "cause",
+                "booking_id",
+                "generation",
+                "version",
+                "ready",
+                "ready_at",
+                "changed_at",
+            )
+        }
+    )
+)
+
+
+def refresh_order_statuses(connection: Connection, order_ids: Sequence[int]) -> None:
+    """Derive the status of these orders from their lines again."""
+    for part in chunks(order_ids):
+        statuses: dict[int, list[LineStatus]] = {}
+        for order_id, status in connection.execute(
+            select(line.c.order_id, line.c.status).where(line.c.order_id.in_(part)).order_by(line.c.id)
+        ):
+            statuses.setdefault(order_id, []).append(LineStatus(status))
+        rows = [{"key": key, "status": order_status(found).value} for key, found in statuses.items()]
+        if rows:
+            connection.execute(
+                update(orders).where(orders.c.id == bindparam("key")).values(status=bindparam("status")), rows
+            )
+
+
+def find(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping]:
+    """Lines (with their order) by number, ``53-1`` or ``ORD-000000053-1``; raises BadInput naming what is missing."""
+    wanted = list(dict.fromkeys(text.strip() for text in numbers if text.strip()))
+    spelled = {text: _spellings(text) for text in wanted}
+    keys = sorted({key for options in spelled.values() for key in options})
+    rows: dict[tuple[str, int], RowMapping] = {}
+    for part in chunks(keys):
+        query = detail().where(orders.c.number.in_([number for number, _ in part]))
+        for row in connection.execute(query).mappings():
+            rows[row["order_number"], row["line_no"]] = row
+    found = {text: next((rows[key] for key in keys if key in rows), None) for text, keys in spelled.items()}
+    missing = [text for text, row in found.items() if row is None]
+    if missing:
+        raise BadInput(f"No such line: {', '.join(missing[:10])}{' …' if len(missing) > 10 else ''}.")
+    return {row["number"]: row for row in found.values() if row is not None}
+
+
+def _spellings(text: str) -> list[tuple[str, int]]:
+    numbers, line_no = parse_line_number(text)
+    return [(number, line_no) for number in numbers]
+
+
+def detail() -> Any:
+    """Select of a line with what its order adds: order_number, external ids, source, customer, payable, change token."""
+    return select(
+        line,
+        orders.c.number.label("order_number"),
+        orders.c.external_id.label("order_external_id"),
+        orders.c.source_id,
+        orders.c.customer,
+        orders.c.payable,
+        orders.c.paid_at,
+        orders.c.read_at,
+    ).join_from(line, orders)
+
+
+def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
+    """Lines (with their order) by id."""
+    found: dict[int, RowMapping] = {}
+    for part in chunks(ids):
+        found.update(
+            {row["id"]: row for row in connection.execute(detail().where(line.c.id.in_(part))).mappings()}
+        )
+    return found
+
+
+def history(connection: Connection, line_id: int) -> Sequence[RowMapping]:
+    """Every event of a line, oldest first."""
+    return (
+        connection.execute(select(event).where(event.c.line_id == line_id).order_by(event.c.id))
+        .mappings()
+        .all()
+    )
+
+
+def stream_history(connection: Connection) -> Iterator[RowMapping]:
+    """Every event of every line, line by line, oldest first; memory stays flat."""
+    query = select(event.c.line_id, event.c.kind, event.c.data).order_by(event.c.line_id, event.c.id)
+    yield from connection.execution_options(stream_results=True, yield_per=1000).execute(query).mappings()
+
+
+def stream_states(connection: Connection) -> Iterator[RowMapping]:
+    """State columns of every line by id, with what decides whether it is ready."""
+    query = (
+        select(
+            line.c.id,
+            line.c.number,
+            line.c.status,
+            line.c.purchase,
+            line.c.cause,
+            line.c.booking_id,
+            line.c.generation,
+            line.c.version,
+            line.c.ready,
+            line.c.open_quantity,
+            orders.c.payable,
+        )
+        .join_from(line, orders)
+        .order_by(line.c.id)
+    )
+    yield from connection.execution_options(stream_results=True, yield_per=1000).execute(query).mappings()
+
+
+def set_fields(connection: Connection, line_id: int, **values: Any) -> None:
+    """Write descriptive columns (comments and the like); never state columns."""
+    connection.execute(update(line).where(line.c.id == line_id).values(**values))
+
+
+def last_touch(connection: Connection, line_ids: Sequence[int]) -> dict[int, RowMapping]:
+    """Who did what last to each line: id -> (actor, run_id, kind, at)."""
+    found: dict[int, RowMapping] = {}
+    for part in chunks(line_ids):
+        query = (
+            select(event.c.line_id, event.c.actor, event.c.run_id, event.c.kind, event.c.at)
+            .where(event.c.line_id.in_(part))
+            .order_by(event.c.line_id, event.c.id)
+        )
+        found.update({row["line_id"]: row for row in connection.execute(query).mappings()})
+    return found

@@ -1,0 +1,91 @@
+"""Runs: the cells of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from autopurchase.domain.errors import BadInput
+from autopurchase.storage.schema import import_reject, run
+
+
+def create(
+    connection: Connection,
+    *,
+    kind: str,
+    actor: str,
+    at: datetime,
+    call: str,
+    params: Mapping[str, Any] | None = None,
+    state: str = "queued",
+    session_id: int | None = None,
+    source_id: int | None = None,
+    total: int = 0,
+) -> int:
+    """Open a cell and return its number. ``call`` is the exact call as code, without secrets."""
+    values = {
+        "kind": kind,
+        "actor": actor,
+        "state": state,
+        "session_id": session_id,
+        "source_id": source_id,
+        "call": call,
+        "params": dict(params or {}),
+        "out": {},
+        "total": total,
+        "created_at": at,
+        "started_at": at if state == "running" else None,
+    }
+    return int(connection.execute(insert(run).values(**values).returning(run.c.id)).scalar_one())
+
+
+def get(connection: Connection, run_id: int) -> RowMapping:
+    """One cell; raises BadInput when there is none of this number."""
+    row = connection.execute(select(run).where(run.c.id == run_id)).mappings().first()
+    if row is None:
+        raise BadInput(f"There is no run {run_id}.")
+    return row
+
+
+def start(connection: Connection, run_id: int, at: datetime) -> None:
+    """Mark a queued run as running; a run that already started keeps its time."""
+    connection.execute(
+        update(run).where(run.c.id == run_id, run.c.state == "queued").values(state="running", started_at=at)
+    )
+
+
+def progress(connection: Connection, run_id: int, done: int, total: int | None = None) -> None:
+    """How far a run is."""
+    values: dict[str, Any] = {"done": done} if total is None else {"done": done, "total": total}
+    connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def finish(
+    connection: Connection, run_id: int, *, at: datetime, out: Mapping[str, Any], error: str = ""
+) -> None:
+    """Close a cell: ``done``, or ``failed`` with the sentence in ``error``."""
+    connection.execute(
+        update(run)
+        .where(run.c.id == run_id)
+        .values(state="failed" if error else "done", out=dict(out), error=error, finished_at=at)
+    )
+
+
+def set_note(connection: Connection, run_id: int, note: str) -> None:
+    """A person's note on a cell."""
+    connection.execute(update(run).where(run.c.id == run_id).values(note=note))
+
+
+def add_rejects(connection: Connection, run_id: int, rejects: Sequence[Mapping[str, Any]]) -> None:
+    """Keep refused input rows: ``position``, ``reason``, ``row``."""
+    if rejects:
+        connection.execute(insert(import_reject), [{"run_id": run_id, **reject} for reject in rejects])
+
+
+def rejects(connection: Connection, run_id: int) -> Sequence[RowMapping]:
+    """Refused rows of an import run, in input order."""
+    query = select(import_reject).where(import_reject.c.run_id == run_id).order_by(import_reject.c.id)
+    return connection.execute(query).mappings().all()

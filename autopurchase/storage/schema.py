@@ -1,0 +1,450 @@
+"""The tables. One schema for SQLite and PostgreSQL; Alembic brings a database to it (`migrations/`).
+
+Money columns are integer minor units with the currency beside them (``*_minor``; provider money is CNY fen). Times are
+aware UTC. Ids of marketplaces are text: they pass 2^53.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+#: SQLite numbers rows by INTEGER only
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware UTC datetimes; a naive one is a bug and refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, *, null: bool = False, **more: Any) -> Column[Any]:
+    return Column(name, Id, ForeignKey(target), nullable=null, **more)
+
+
+def _text(name: str, **more: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="", **more)
+
+
+def _time(name: str, *, null: bool = True) -> Column[datetime]:
+    return Column(name, Utc, nullable=null)
+
+
+workspace = Table(
+    "workspace", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
+)
+
+source = Table(
+    "source",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("config_sealed", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("write_back", Boolean, nullable=False, server_default=text("true")),
+    Column("every_minutes", Integer, nullable=False, server_default="10"),
+    _time("created_at", null=False),
+    _time("last_import_at"),
+    _text("last_error"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _id(),
+    _ref("source_id", "source.id"),
+    Column("external_id", Text, nullable=False),
+    Column("number", Text, nullable=False, unique=True),
+    _text("customer"),
+    Column("state", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("goods_minor", BigInteger, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("paid_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("delivery_minor", BigInteger, nullable=False),
+    _text("delivery_service"),
+    Column("payable", Boolean, nullable=False),  # open and paid in full when last read
+    Column("ship_to", JSON, nullable=False),
+    _text("change_token"),
+    _time("created_at", null=False),
+    _time("paid_at"),
+    _time("imported_at", null=False),
+    _time("read_at", null=False),
+    UniqueConstraint("source_id", "external_id"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued, running, done, failed
+    Column("session_id", Id, ForeignKey("session.id"), nullable=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=True),
+    Column("call", Text, nullable=False),  # In: the exact call, as code
+    Column("params", JSON, nullable=False),
+    Column("out", JSON, nullable=False),  # Out: what happened, in figures
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    _text("error"),
+    _text("note"),
+    _time("created_at", null=False),
+    _time("started_at"),
+    _time("finished_at"),
+    Index("ix_run_kind_created", "kind", "created_at"),
+    Index("ix_run_session", "session_id", "id"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("provider", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("app_key", Text, nullable=False),
+    Column("secret_sealed", Text, nullable=False),
+    Column("tokens_sealed", Text, nullable=False),
+    Column("tokens_version", Integer, nullable=False, server_default="0"),
+    _time("token_expires_at"),
+    _time("refresh_expires_at"),
+    Column("ship_to", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("rate_per_second", Float, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("daily_cap", Integer, nullable=False, server_default="0"),
+    Column("settle_seconds", Float, nullable=False),
+    Column("timeout_seconds", Float, nullable=False),
+    _text("account"),
+    _time("created_at", null=False),
+    _time("checked_at"),
+    _text("check_error"),
+    _time("synced_at"),  # last good sync
+    _time("watermark"),  # provider modification time up to which all pages are stored
+    _text("sync_error"),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    _id(),
+    Column("token", Text, nullable=False, unique=True),  # what callers name it by
+    _ref("session_id", "session.id"),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued, checking, ready, failed, applied
+    Column("params", JSON, nullable=False),
+    Column("body", JSON, nullable=False),
+    _text("hash"),
+    _text("error"),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    _time("created_at", null=False),
+    _time("ready_at"),
+    _ref("run_id", "run.id", null=True, unique=True),
+)
+
+booking = Table(
+    "booking",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    _ref("session_id", "session.id"),
+    Column("out_order_id", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("purchase", JSON, nullable=False),  # what the create call asks for
+    Column("currency", Text, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("lookups", Integer, nullable=False, server_default="0"),
+    _text("cause"),
+    _text("sentence"),
+    _text("claimed_by"),
+    _time("due_at", null=False),  # when the worker may act on it next
+    _time("sent_at"),
+    _time("finished_at"),
+    _time("created_at", null=False),
+    _text("pay_url"),
+    Index(
+        "ix_booking_due",
+        "session_id",
+        "due_at",
+        sqlite_where=text("state IN ('queued','sending','unknown')"),
+        postgresql_where=text("state IN ('queued','sending','unknown')"),
+    ),
+    Index("ix_booking_state", "state"),
+)
+
+line = Table(
+    "line",
+    metadata,
+    _id(),
+    _ref("order_id", "orders.id"),
+    Column("line_no", Integer, nullable=False),
+    Column("number", Text, nullable=False, unique=True),  # as shown: 53-1
+    Column("external_id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    _text("sku_id"),
+    _text("spec_id"),
+    _text("title"),
+    _text("configuration"),
+    _text("configuration_original"),
+    Column("quantity", Integer, nullable=False),
+    Column("open_quantity", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("unit_price_minor", BigInteger, nullable=False),
+    Column("sum_minor", BigInteger, nullable=False),
+    Column("reference_fen", BigInteger, nullable=True),  # provider unit price (CNY) when the customer paid
+    _text("seller_id"),
+    _text("seller_name"),
+    Column("weight_grams", Integer, nullable=True),
+    _text("item_url"),
+    _text("photo_url"),
+    _text("customer_comment"),
+    _text("operator_comment"),
+    Column("extras", JSON, nullable=False),
+    # the state, a fold of this line's events
+    Column("status", Text, nullable=False),
+    Column("purchase", Text, nullable=False),
+    _text("cause"),
+    Column("booking_id", Id, ForeignKey("booking.id"), nullable=True),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("version", Integer, nullable=False, server_default="0"),
+    # derived, kept for fast lists
+    Column("ready", Boolean, nullable=False),
+    _time("ready_at"),
+    _time("imported_at", null=False),
+    _time("changed_at", null=False),
+    UniqueConstraint("order_id", "line_no"),
+    CheckConstraint("quantity > 0", name="quantity_positive"),
+    Index("ix_line_ready", "ready_at", "id", sqlite_where=text("ready"), postgresql_where=text("ready")),
+    Index(
+        "ix_line_ready_provider",
+        "provider",
+        "ready_at",
+        "id",
+        sqlite_where=text("ready"),
+        postgresql_where=text("ready"),
+    ),
+    Index("ix_line_purchase", "purchase", "changed_at", "id"),
+    Index("ix_line_booking", "booking_id"),
+)
+
+booking_line = Table(
+    "booking_line",
+    metadata,
+    _id(),
+    _ref("booking_id", "booking.id", index=True),
+    _ref("line_id", "line.id"),
+    Column("generation", Integer, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price_fen", BigInteger, nullable=False),
+    Column("provider_order_id", Id, ForeignKey("provider_order.id"), nullable=True, index=True),
+    Column("provider_line_id", Id, ForeignKey("provider_line.id"), nullable=True),
+    UniqueConstraint("line_id", "generation"),
+)
+#: a line has at most one live booking, whatever the code does
+one_live_booking = Index(
+    "uq_booking_line_live",
+    booking_line.c.line_id,
+    unique=True,
+    sqlite_where=text("live"),
+    postgresql_where=text("live"),
+)
+
+booking_attempt = Table(
+    "booking_attempt",
+    metadata,
+    _id(),
+    _ref("booking_id", "booking.id", index=True),
+    Column("kind", Text, nullable=False),  # create, lookup
+    Column("outcome", Text, nullable=False),
+    _text("cause"),
+    _text("sentence"),
+    _text("raw"),
+    _time("at", null=False),
+)
+
+provider_order = Table(
+    "provider_order",
+    metadata,
+    _id(),
+    _ref("session_id", "session.id"),
+    Column("provider_order_id", Text, nullable=False),
+    Column("booking_id", Id, ForeignKey("booking.id"), nullable=True, index=True),
+    _text("number_shown"),
+    _text("reference"),
+    Column("state", Text, nullable=False),
+    _text("raw_status"),
+    _text("close_reason"),
+    Column("payable", Boolean, nullable=False, server_default=text("false")),
+    Column("total_fen", BigInteger, nullable=True),
+    Column("freight_fen", BigInteger, nullable=True),
+    _text("seller_id"),
+    _text("seller_name"),
+    _time("created_at"),
+    _time("modified_at"),
+    _time("paid_at"),
+    Column("paid_inferred", Boolean, nullable=False, server_default=text("false")),
+    _time("pay_deadline"),
+    Column("deadline_assumed", Boolean, nullable=False, server_default=text("false")),
+    _text("pay_url"),
+    _text("raw"),
+    _time("first_seen_at", null=False),
+    _time("seen_at", null=False),
+    Column("complete", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("session_id", "provider_order_id"),
+    Index("ix_provider_order_state", "state", "pay_deadline"),
+)
+
+provider_line = Table(
+    "provider_line",
+    metadata,
+    _id(),
+    _ref("order_id", "provider_order.id", index=True),
+    Column("provider_line_id", Text, nullable=False),
+    _text("item_id"),
+    _text("sku_id"),
+    _text("spec_id"),
+    Column("quantity", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("raw_status"),
+    _text("close_reason"),
+    Column("amount_fen", BigInteger, nullable=True),
+    _text("title"),
+    _text("refund"),
+    UniqueConstraint("order_id", "provider_line_id"),
+)
+
+parcel = Table(
+    "parcel",
+    metadata,
+    _id(),
+    _ref("order_id", "provider_order.id"),
+    _text("carrier"),
+    Column("number", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("raw_status"),
+    _time("shipped_at"),
+    _time("signed_at"),
+    Column("provider_line_ids", JSON, nullable=False),
+    Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("order_id", "carrier", "number"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _id(),
+    _time("at", null=False),
+    Column("actor", Text, nullable=False),
+    _ref("run_id", "run.id", null=True, index=True),
+    _ref("line_id", "line.id"),
+    Column("kind", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_event_line", "line_id", "id"),
+)
+
+import_reject = Table(
+    "import_reject",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    Column("position", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("row", JSON, nullable=False),
+)
+
+write_back = Table(
+    "write_back",
+    metadata,
+    _id(),
+    _ref("source_id", "source.id"),
+    _ref("order_id", "orders.id"),
+    Column("kind", Text, nullable=False),  # mark, shipment
+    Column("key", Text, nullable=False, unique=True),  # once per order, kind and content
+    Column("payload", JSON, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, done, refused
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _text("answer"),
+    _time("due_at", null=False),
+    _time("created_at", null=False),
+    _time("done_at"),
+    Index(
+        "ix_write_back_due",
+        "due_at",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
+
+call_slot = Table(
+    "call_slot",
+    metadata,
+    _ref("session_id", "session.id", primary_key=True),
+    Column("next_free", Float, nullable=False),  # seconds since 1970, of the database's clock
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    _text("holder"),
+    Column("until", Float, nullable=False),
+)
