@@ -216,9 +216,7 @@ class Source(Protocol):
         """Write our own field; True when it changed something."""
         ...
 
-    def report_shipment(
-        self, external_id: str, lines: Sequence[tuple[str, int]], carrier: str, number: str
-    ) -> str:
+    def report_shipment(self, external_id: str, lines: Sequence[tuple[str, int]], carrier: str, number: str) -> str:
         """Fulfil ``(line external id, quantity)`` with tracking; answers ``done``, ``already`` or ``refused: …``."""
         ...
 

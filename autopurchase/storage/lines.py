@@ -35,9 +35,7 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def record(
-    connection: Connection, events: Sequence[Event], *, at: datetime, actor: str, run_id: int | None
-) -> None:
+def record(connection: Connection, events: Sequence[Event], *, at: datetime, actor: str, run_id: int | None) -> None:
     """Append events and bring the lines they touch to the state their history now says.
 
     Lines are locked in id order first, so that two writers queue instead of deadlocking. Order statuses follow.
@@ -57,9 +55,7 @@ def record(
         ],
     )
     connection.execute(_WRITE_STATE, [_columns(before[key], state, at) for key, state in states.items()])
-    moved = {
-        before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]
-    }
+    moved = {before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]}
     refresh_order_statuses(connection, sorted(moved))
 
 
@@ -101,12 +97,7 @@ def line_state(row: RowMapping) -> LineState:
 
 def is_ready(state: LineState, payable: bool, open_quantity: int) -> bool:
     """Order paid in full, status Paid, purchase state ready, something left to buy (design: when a line is ready)."""
-    return (
-        payable
-        and open_quantity > 0
-        and state.status is LineStatus.PAID
-        and state.purchase is PurchaseState.READY
-    )
+    return payable and open_quantity > 0 and state.status is LineStatus.PAID and state.purchase is PurchaseState.READY
 
 
 def _columns(row: RowMapping, state: LineState, at: datetime) -> dict[str, Any]:
@@ -202,19 +193,13 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
     """Lines (with their order) by id."""
     found: dict[int, RowMapping] = {}
     for part in chunks(ids):
-        found.update(
-            {row["id"]: row for row in connection.execute(detail().where(line.c.id.in_(part))).mappings()}
-        )
+        found.update({row["id"]: row for row in connection.execute(detail().where(line.c.id.in_(part))).mappings()})
     return found
 
 
 def history(connection: Connection, line_id: int) -> Sequence[RowMapping]:
     """Every event of a line, oldest first."""
-    return (
-        connection.execute(select(event).where(event.c.line_id == line_id).order_by(event.c.id))
-        .mappings()
-        .all()
-    )
+    return connection.execute(select(event).where(event.c.line_id == line_id).order_by(event.c.id)).mappings().all()
 
 
 def stream_history(connection: Connection) -> Iterator[RowMapping]:

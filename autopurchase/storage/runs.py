@@ -63,9 +63,7 @@ def progress(connection: Connection, run_id: int, done: int, total: int | None =
     connection.execute(update(run).where(run.c.id == run_id).values(**values))
 
 
-def finish(
-    connection: Connection, run_id: int, *, at: datetime, out: Mapping[str, Any], error: str = ""
-) -> None:
+def finish(connection: Connection, run_id: int, *, at: datetime, out: Mapping[str, Any], error: str = "") -> None:
     """Close a cell: ``done``, or ``failed`` with the sentence in ``error``."""
     connection.execute(
         update(run)

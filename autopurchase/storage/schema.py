@@ -79,9 +79,7 @@ def _time(name: str, *, null: bool = True) -> Column[datetime]:
     return Column(name, Utc, nullable=null)
 
 
-workspace = Table(
-    "workspace", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
-)
+workspace = Table("workspace", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 source = Table(
     "source",
