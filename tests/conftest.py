@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.postgres",
     "tests.support.shop",
+    "tests.support.browser",
 ]
 
 # Tests that share a costly server, or disturb each other, run one after the other in one process.
