@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause: ``label`` for tables, ``action`` = what a person should do, ``holds`` = the line waits for a person."""
+    """One cause: ``label`` for tables, ``action`` = what to do, ``holds`` = the line waits for a person."""
 
     code: str
     label: str

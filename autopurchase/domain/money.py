@@ -29,7 +29,7 @@ class Money:
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str) -> Money:
-        """Major units (``"12.50"``) of ``currency``. Raises BadInput for text that is no amount or has too many digits."""
+        """Major units (``"12.50"``). Raises BadInput for text that is no amount or has too many digits."""
         if isinstance(amount, float):
             raise Misuse("Money is never a float.")
         try:
@@ -82,7 +82,7 @@ def from_fen(value: str | int) -> Money:
 
 
 def from_yuan(value: str | int | Decimal) -> Money:
-    """CNY from yuan (decimal text or Decimal); more than two digits are rounded half up, as unit prices may have them."""
+    """CNY from yuan (decimal text or Decimal); unit prices may have more than two digits: rounded half up."""
     if isinstance(value, float):
         raise Misuse("Parse provider JSON with parse_float=Decimal.")
     return Money(int(Decimal(value).scaleb(2).to_integral_value(ROUND_HALF_UP)), "CNY")

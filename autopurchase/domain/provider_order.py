@@ -108,7 +108,7 @@ class ProviderOrder:
 
 
 def state_from_lines(main: ProviderState, lines: Sequence[ProviderState]) -> ProviderState:
-    """State of an order from its line states; the main status decides only where the lines say nothing (mapping 2.3)."""
+    """State of an order from its lines; the main status decides only where they say nothing (mapping 2.3)."""
     if not lines:
         return main
     if all(state is ProviderState.CLOSED for state in lines):
@@ -131,7 +131,7 @@ def state_from_lines(main: ProviderState, lines: Sequence[ProviderState]) -> Pro
 
 
 def advance(known: ProviderState | None, seen: ProviderState) -> ProviderState:
-    """The state to keep after a reading: unknown words and lower ranks move nothing; closed ends any non-final state."""
+    """The state to keep: unknown words and lower ranks move nothing; closed ends any non-final state."""
     if known is None or known is ProviderState.UNKNOWN:
         return seen
     if seen is ProviderState.UNKNOWN or known in FINAL_STATES:

@@ -43,7 +43,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class PreviewLine:
-    """What the provider says of a line now. ``cause`` is empty when it can be bought; ``price`` is the unit price now."""
+    """What the provider says of a line now. ``cause``: empty when it can be bought; ``price``: per unit."""
 
     number: str
     price: Money | None = None

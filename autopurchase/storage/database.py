@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
@@ -95,6 +96,12 @@ class Database:
     def close(self) -> None:
         """Give every connection back to the system."""
         self.engine.dispose()
+
+
+def insert_new(connection: Connection, table: Table) -> Any:
+    """An insert that does nothing where a unique key exists already (then it returns no row)."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
 
 
 def _on_sqlite_connect(connection: Any, _record: object) -> None:

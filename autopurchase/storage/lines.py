@@ -176,7 +176,7 @@ def _spellings(text: str) -> list[tuple[str, int]]:
 
 
 def detail() -> Any:
-    """Select of a line with what its order adds: order_number, external ids, source, customer, payable, change token."""
+    """Select of a line with what its order adds: order_number, external id, source, customer, payable."""
     return select(
         line,
         orders.c.number.label("order_number"),

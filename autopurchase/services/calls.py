@@ -1,0 +1,175 @@
+"""Opening a session for calls: decrypted configuration, shared tokens, and the pace of its calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from autopurchase.domain.errors import LimitReached, SessionRefused
+from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
+from autopurchase.ports import Provider
+from autopurchase.services.context import Context
+from autopurchase.storage import limits, sessions
+
+#: how long a lease outlives the longest call
+_MARGIN = 20.0
+_TOKEN_LEASE = "token:{}"
+
+
+def config_of(ctx: Context, row: Any) -> SessionConfig:
+    """The session's configuration with its secret, in memory only."""
+    return SessionConfig(
+        id=row["id"],
+        name=row["name"],
+        provider=row["provider"],
+        app_key=row["app_key"],
+        app_secret=ctx.vault.open(row["secret_sealed"])["app_secret"],
+        base_url=row["base_url"],
+        ship_to=Address(**row["ship_to"]),
+        rate_per_second=row["rate_per_second"],
+        concurrency=row["concurrency"],
+        daily_cap=row["daily_cap"],
+        settle_seconds=row["settle_seconds"],
+        timeout_seconds=row["timeout_seconds"],
+        settings={name: str(value) for name, value in row["settings"].items()},
+    )
+
+
+def tokens_json(tokens: Tokens) -> dict[str, str | None]:
+    """Tokens as JSON for the vault."""
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_at": tokens.expires_at.isoformat() if tokens.expires_at else None,
+        "refresh_expires_at": tokens.refresh_expires_at.isoformat() if tokens.refresh_expires_at else None,
+    }
+
+
+def _tokens(data: dict[str, Any]) -> Tokens:
+    times = {
+        name: datetime.fromisoformat(data[name]) if data.get(name) else None
+        for name in ("expires_at", "refresh_expires_at")
+    }
+    return Tokens(data["access_token"], data.get("refresh_token") or "", **times)
+
+
+@dataclass(slots=True)
+class SessionPace:
+    """The session's limiter. ``first`` is a slot that was reserved already, with the intent."""
+
+    ctx: Context
+    session_id: int
+    per_second: float
+    first: float | None = None  # time.monotonic() when the reserved slot comes
+
+    def wait(self) -> None:
+        """Sleep until this call's slot comes."""
+        if self.first is not None:
+            moment, self.first = self.first, None
+            time.sleep(max(0.0, moment - time.monotonic()))
+            return
+        with self.ctx.db.write() as tx:
+            pause = limits.reserve_call(tx, self.session_id, self.per_second)
+        time.sleep(pause)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTokens:
+    """The session's tokens in the database; renewed by one process at a time."""
+
+    ctx: Context
+    session_id: int
+
+    def current(self) -> Tokens:
+        """The stored tokens."""
+        with self.ctx.db.read() as tx:
+            row = sessions.get(tx, self.session_id)
+        return _tokens(self.ctx.vault.open(row["tokens_sealed"]))
+
+    def renew(self, stale: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
+        """Replace ``stale``; whoever comes second takes what the first has stored."""
+        holder = uuid4().hex
+        name = _TOKEN_LEASE.format(self.session_id)
+        self._lock(name, holder)
+        try:
+            now = self.current()
+            return now if now.access_token != stale.access_token else self._refresh(now, refresh)
+        finally:
+            with self.ctx.db.write() as tx:
+                limits.drop_lease(tx, name, holder)
+
+    def _lock(self, name: str, holder: str) -> None:
+        with self.ctx.db.write() as tx:
+            limits.ensure_slots(tx, self.session_id, name, 1)
+        for _ in range(600):
+            with self.ctx.db.write() as tx:
+                if limits.take_lease(tx, name, 1, holder, 60.0):
+                    return
+            time.sleep(0.1)
+        raise SessionRefused("Another process has been renewing this session's token for a minute: try again.")
+
+    def _refresh(self, now: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
+        try:
+            new = refresh(now)
+        except SessionRefused:
+            with self.ctx.db.write() as tx:
+                sessions.change(tx, self.session_id, state=SessionState.NEEDS_AUTHORISATION.value)
+            raise
+        with self.ctx.db.write() as tx:
+            save_tokens(self.ctx, tx, self.session_id, new)
+        return new
+
+
+def save_tokens(ctx: Context, tx: Any, session_id: int, tokens: Tokens) -> None:
+    """Store tokens sealed; a session that waited for authorisation is active again."""
+    sealed = ctx.vault.seal(tokens_json(tokens))
+    version = sessions.get(tx, session_id, lock=True)["tokens_version"] + 1
+    sessions.change(
+        tx,
+        session_id,
+        tokens_sealed=sealed,
+        tokens_version=version,
+        token_expires_at=tokens.expires_at,
+        refresh_expires_at=tokens.refresh_expires_at,
+        state=SessionState.ACTIVE.value,
+    )
+
+
+def open_provider(ctx: Context, config: SessionConfig, pace: SessionPace | None = None) -> Provider:
+    """The provider as this session sees it; every call passes the session's pace."""
+    pace = pace or SessionPace(ctx, config.id, config.rate_per_second)
+    return ctx.providers[config.provider].open(config, SharedTokens(ctx, config.id), pace)
+
+
+def lease_seconds(config: SessionConfig) -> float:
+    """How long a call lease lasts without being renewed."""
+    return config.timeout_seconds + _MARGIN
+
+
+@contextmanager
+def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[Callable[[], None]]:
+    """One of the session's concurrent call slots; yields what renews it between calls of long work.
+
+    Raises LimitReached when none comes free within ``patience`` seconds.
+    """
+    name, holder = sessions.lease_name(config.id), uuid4().hex
+
+    def take() -> bool:
+        with ctx.db.write() as tx:
+            return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config))
+
+    deadline = time.monotonic() + patience
+    while not take():
+        if time.monotonic() > deadline:
+            raise LimitReached(f"Session {config.name} is busy: all {config.concurrency} call slots are in use.")
+        time.sleep(0.1)
+    try:
+        yield lambda: None if take() else None
+    finally:
+        with ctx.db.write() as tx:
+            limits.drop_lease(tx, name, holder)

@@ -1,0 +1,214 @@
+"""Bookings: the ledger of intents. A row is committed before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, case, func, insert, or_, select, update
+
+from autopurchase.domain.booking import LIVE, OPEN, BookingState
+from autopurchase.storage.lines import chunks
+from autopurchase.storage.schema import booking, booking_attempt, booking_line, line, run
+
+_OPEN = [state.value for state in sorted(OPEN)]
+_LIVE = [state.value for state in sorted(LIVE)]
+
+
+def create_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert bookings and return their ids in the same order."""
+    statement = insert(booking).returning(booking.c.id, sort_by_parameter_order=True)
+    return [int(key) for key in connection.execute(statement, list(rows)).scalars()]
+
+
+def add_lines(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Tie lines to bookings; the database refuses a second live booking of a line (IntegrityError)."""
+    connection.execute(insert(booking_line), list(rows))
+
+
+def claim(connection: Connection, session_id: int, holder: str, now: datetime) -> RowMapping | None:
+    """The session's next due open booking, locked for this transaction; None when nothing is due.
+
+    Due are queued ones, unknown ones whose look-up time has come, and ones left in sending by a process that died.
+    """
+    query = (
+        select(booking)
+        .where(booking.c.session_id == session_id, booking.c.state.in_(_OPEN), booking.c.due_at <= now)
+        .order_by(booking.c.due_at, booking.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def next_due(connection: Connection, session_id: int) -> datetime | None:
+    """When the session's next open booking is due."""
+    query = select(func.min(booking.c.due_at)).where(booking.c.session_id == session_id, booking.c.state.in_(_OPEN))
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def due_sessions(connection: Connection, now: datetime) -> list[int]:
+    """Sessions that have an open booking due."""
+    query = select(booking.c.session_id).where(booking.c.state.in_(_OPEN), booking.c.due_at <= now).distinct()
+    return [int(key) for key in connection.execute(query).scalars()]
+
+
+def change(connection: Connection, booking_id: int, **values: Any) -> None:
+    """Write columns of a booking."""
+    connection.execute(update(booking).where(booking.c.id == booking_id).values(**values))
+
+
+def postpone(connection: Connection, session_id: int, until: datetime, sentence: str) -> None:
+    """Put off every queued booking of a session, saying why."""
+    connection.execute(
+        update(booking)
+        .where(
+            booking.c.session_id == session_id,
+            booking.c.state == BookingState.QUEUED.value,
+            booking.c.due_at < until,
+        )
+        .values(due_at=until, sentence=sentence)
+    )
+
+
+def add_attempt(
+    connection: Connection,
+    booking_id: int,
+    *,
+    kind: str,
+    outcome: str,
+    at: datetime,
+    cause: str,
+    sentence: str,
+    raw: str,
+) -> None:
+    """Keep what one call said, beside the result. ``raw`` is redacted already."""
+    connection.execute(
+        insert(booking_attempt).values(
+            booking_id=booking_id, kind=kind, outcome=outcome, at=at, cause=cause, sentence=sentence, raw=raw
+        )
+    )
+
+
+def get(connection: Connection, booking_id: int) -> RowMapping:
+    """One booking."""
+    return connection.execute(select(booking).where(booking.c.id == booking_id)).mappings().one()
+
+
+def lines_of(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
+    """The lines of a booking with their numbers and versions, in line order."""
+    query = (
+        select(booking_line, line.c.number, line.c.order_id, line.c.item_id, line.c.sku_id, line.c.spec_id)
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .where(booking_line.c.booking_id == booking_id)
+        .order_by(booking_line.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def link(connection: Connection, booking_line_id: int, provider_order_id: int, provider_line_id: int | None) -> None:
+    """Say which provider order and line a booked line became."""
+    connection.execute(
+        update(booking_line)
+        .where(booking_line.c.id == booking_line_id)
+        .values(provider_order_id=provider_order_id, provider_line_id=provider_line_id)
+    )
+
+
+def free_lines(connection: Connection, booking_line_ids: Sequence[int]) -> None:
+    """The booking no longer holds these lines: they may be booked again."""
+    for part in chunks(booking_line_ids):
+        connection.execute(update(booking_line).where(booking_line.c.id.in_(part)).values(live=False))
+
+
+def end_without_lines(connection: Connection, booking_ids: Sequence[int], at: datetime) -> None:
+    """End confirmed bookings none of whose lines is live any more."""
+    for part in chunks(booking_ids):
+        alive = select(booking_line.c.booking_id).where(booking_line.c.live, booking_line.c.booking_id.in_(part))
+        connection.execute(
+            update(booking)
+            .where(
+                booking.c.id.in_(part),
+                booking.c.state == BookingState.CONFIRMED.value,
+                booking.c.id.not_in(alive),
+            )
+            .values(state=BookingState.ENDED.value, finished_at=at)
+        )
+
+
+def run_counts(connection: Connection, run_id: int) -> list[RowMapping]:
+    """Per state and cause of the run: bookings, lines, pieces, total in fen."""
+    per_booking = (
+        select(
+            booking_line.c.booking_id,
+            func.count().label("lines"),
+            func.sum(booking_line.c.quantity).label("pieces"),
+        )
+        .join_from(booking_line, booking)
+        .where(booking.c.run_id == run_id)
+        .group_by(booking_line.c.booking_id)
+        .subquery()
+    )
+    query = (
+        select(
+            booking.c.state,
+            booking.c.cause,
+            func.count().label("bookings"),
+            func.sum(per_booking.c.lines).label("lines"),
+            func.sum(per_booking.c.pieces).label("pieces"),
+            func.sum(booking.c.total_minor).label("total_minor"),
+        )
+        .join_from(booking, per_booking, booking.c.id == per_booking.c.booking_id)
+        .where(booking.c.run_id == run_id)
+        .group_by(booking.c.state, booking.c.cause)
+        .order_by(booking.c.state, booking.c.cause)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def waiting(connection: Connection, run_id: int) -> int:
+    """Bookings of the run that are not yet confirmed, refused or waiting for a person."""
+    query = select(func.count()).where(
+        booking.c.run_id == run_id,
+        or_(
+            booking.c.state.in_([BookingState.QUEUED.value, BookingState.SENDING.value]),
+            and_(booking.c.state == BookingState.UNKNOWN.value, booking.c.cause != "person"),
+        ),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def lock_run(connection: Connection, run_id: int) -> None:
+    """Serialise what counts a run's bookings: the last lane to end must see all the others' results."""
+    connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
+
+
+def state_counts(connection: Connection) -> dict[str, int]:
+    """Bookings by state."""
+    query = select(booking.c.state, func.count()).group_by(booking.c.state)
+    return {state: int(count) for state, count in connection.execute(query)}
+
+
+def over_booked(connection: Connection) -> list[RowMapping]:
+    """Lines with more pieces in live bookings than the customer ordered (must be none)."""
+    booked = func.sum(case((booking_line.c.live, booking_line.c.quantity), else_=0))
+    query = (
+        select(line.c.number, line.c.quantity, booked.label("booked"))
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .group_by(line.c.id, line.c.number, line.c.quantity)
+        .having(booked > line.c.quantity)
+        .order_by(line.c.number)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def live_links(connection: Connection) -> Sequence[RowMapping]:
+    """Every live tie of a line to a booking: for `verify`."""
+    query = (
+        select(booking_line.c.line_id, booking_line.c.booking_id, booking_line.c.generation, booking.c.state)
+        .join_from(booking_line, booking)
+        .where(booking_line.c.live)
+    )
+    return connection.execute(query).mappings().all()

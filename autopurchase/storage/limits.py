@@ -1,0 +1,84 @@
+"""Call slots and leases: the rate and the concurrency of a session, held in the database whatever process calls.
+
+The rate is one reserved time slot per call, the concurrency one leased slot per caller. Both are single statements, so
+that the worker reserves them in the same transaction that commits an intent: a limiter library would need a second one.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection, case, func, insert, literal, select, text, update
+
+from autopurchase.storage.schema import call_slot, lease
+
+#: share of the allowed rate that is used, so that two calls never meet in one window by jitter
+HEADROOM = 0.97
+
+
+def clock(connection: Connection) -> float:
+    """Seconds since 1970: the database server's clock, or this machine's for SQLite."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+
+def reserve_call(connection: Connection, session_id: int, per_second: float) -> float:
+    """Reserve the next call slot of the session; seconds to sleep until it comes."""
+    now, gap = clock(connection), 1 / (per_second * HEADROOM)
+    free = case((call_slot.c.next_free > now, call_slot.c.next_free), else_=literal(now)) + gap
+    statement = update(call_slot).where(call_slot.c.session_id == session_id).values(next_free=free)
+    slot_end: float = connection.execute(statement.returning(call_slot.c.next_free)).scalar_one()
+    return max(0.0, slot_end - gap - now)
+
+
+def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:
+    """No call of the session for ``seconds``: what a throttling provider asked for."""
+    until = clock(connection) + seconds
+    connection.execute(
+        update(call_slot)
+        .where(call_slot.c.session_id == session_id, call_slot.c.next_free < until)
+        .values(next_free=until)
+    )
+
+
+def ensure_slots(connection: Connection, session_id: int, name: str, count: int) -> None:
+    """Rows for the session's rate and for ``count`` leases of ``name``; existing ones stay."""
+    if connection.execute(select(call_slot).where(call_slot.c.session_id == session_id)).first() is None:
+        connection.execute(insert(call_slot).values(session_id=session_id, next_free=0.0))
+    known = set(connection.execute(select(lease.c.slot).where(lease.c.name == name)).scalars())
+    missing = [{"name": name, "slot": slot, "until": 0.0} for slot in range(count) if slot not in known]
+    if missing:
+        connection.execute(insert(lease), missing)
+
+
+def take_lease(connection: Connection, name: str, slots: int, holder: str, seconds: float) -> bool:
+    """Take one of ``slots`` leases of ``name`` for ``seconds``, or renew the one ``holder`` has; False: all are taken.
+
+    A lease ends by itself, so that the slot of a killed process comes free. ``seconds`` must exceed the longest call.
+    """
+    now = clock(connection)
+    mine = (
+        update(lease)
+        .where(lease.c.name == name, lease.c.slot < slots, lease.c.holder == holder)
+        .values(until=now + seconds)
+    )
+    if connection.execute(mine).rowcount:
+        return True
+    free = (
+        select(lease.c.slot)
+        .where(lease.c.name == name, lease.c.slot < slots, lease.c.until < now)
+        .order_by(lease.c.slot)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    taken = update(lease).where(lease.c.name == name, lease.c.slot == free)
+    return bool(connection.execute(taken.values(holder=holder, until=now + seconds)).rowcount)
+
+
+def drop_lease(connection: Connection, name: str, holder: str) -> None:
+    """Give the lease back at once."""
+    connection.execute(
+        update(lease).where(lease.c.name == name, lease.c.holder == holder).values(holder=text("''"), until=0.0)
+    )

@@ -1,0 +1,243 @@
+"""Provider orders as last read, their lines and parcels; and what each reading changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from autopurchase.domain.money import Money
+from autopurchase.domain.provider_order import FINAL_STATES, Parcel, ProviderLine, ProviderOrder, ProviderState, advance
+from autopurchase.storage.database import insert_new
+from autopurchase.storage.schema import booking_line, parcel, provider_line, provider_order
+
+_FINAL = [state.value for state in FINAL_STATES]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored reading: row ids, and whether the reading changed anything."""
+
+    id: int
+    line_ids: dict[str, int]
+    booking_id: int | None
+    changed: bool
+
+
+def store(
+    connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None = None
+) -> Stored:
+    """Insert or update one provider order from a reading; older or poorer readings never take knowledge away."""
+    known = by_number(connection, session_id, reading.provider_order_id)
+    key = _insert(connection, session_id, reading, now, booking_id) if known is None else None
+    changed = key is not None
+    if key is None:  # known, or another process stored it in this very moment
+        known = known or by_number(connection, session_id, reading.provider_order_id)
+        assert known is not None  # noqa: S101 - the insert found it there
+        key, changed = known["id"], _update(connection, known, reading, now, booking_id)
+    line_ids, lines_changed = _store_lines(connection, key, reading.lines)
+    parcels_changed = _store_parcels(connection, key, reading.parcels, reading.complete)
+    owner = booking_id or (known["booking_id"] if known else None)
+    return Stored(key, line_ids, owner, changed or lines_changed or parcels_changed)
+
+
+def by_number(connection: Connection, session_id: int, number: str) -> RowMapping | None:
+    """The stored provider order of this marketplace number."""
+    query = (
+        select(provider_order)
+        .where(provider_order.c.session_id == session_id, provider_order.c.provider_order_id == number)
+        .with_for_update()
+    )
+    return connection.execute(query).mappings().first()
+
+
+def _fen(amount: Money | None) -> int | None:
+    return None if amount is None else amount.minor
+
+
+def _insert(
+    connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None
+) -> int | None:
+    values = {
+        **_facts(reading, now),
+        "session_id": session_id,
+        "provider_order_id": reading.provider_order_id,
+        "booking_id": booking_id,
+        "state": reading.state.value,
+        "close_reason": reading.close_reason,
+        "first_seen_at": now,
+        "seen_at": now,
+        "complete": reading.complete,
+    }
+    statement = insert_new(connection, provider_order).values(**values).returning(provider_order.c.id)
+    key: int | None = connection.execute(statement).scalar()
+    return key
+
+
+def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
+    """Columns the reading states; what it does not state is left out, so that it is not overwritten."""
+    paid = reading.paid_at
+    inferred = paid is None and reading.state not in (ProviderState.UNPAID, ProviderState.UNKNOWN, ProviderState.CLOSED)
+    stated = {
+        "number_shown": reading.number_shown,
+        "reference": reading.reference,
+        "raw_status": reading.raw_status,
+        "total_fen": _fen(reading.total),
+        "freight_fen": _fen(reading.freight),
+        "seller_id": reading.seller_id,
+        "seller_name": reading.seller_name,
+        "created_at": reading.created_at,
+        "modified_at": reading.modified_at,
+        "paid_at": paid or (now if inferred else None),
+        "pay_deadline": reading.pay_deadline,
+        "pay_url": reading.pay_url,
+        "raw": reading.raw,
+    }
+    facts = {name: value for name, value in stated.items() if value not in (None, "")}
+    return facts | {
+        "payable": reading.payable,
+        "paid_inferred": inferred,
+        "deadline_assumed": reading.deadline_assumed,
+    }
+
+
+def _update(
+    connection: Connection, known: RowMapping, reading: ProviderOrder, now: datetime, booking_id: int | None
+) -> bool:
+    if reading.modified_at and known["modified_at"] and reading.modified_at < known["modified_at"]:
+        return False  # facts are ordered by the provider's own time, not by arrival
+    values = _facts(reading, now)
+    if known["paid_at"]:
+        if values["paid_inferred"] or "paid_at" not in values:
+            values.pop("paid_at", None)
+            values["paid_inferred"] = known["paid_inferred"]
+    state = advance(ProviderState(known["state"]), reading.state)
+    values |= {"state": state.value, "complete": known["complete"] or reading.complete}
+    if state is ProviderState.CLOSED and reading.close_reason:
+        values["close_reason"] = reading.close_reason
+    if booking_id is not None:
+        values["booking_id"] = booking_id
+    changed = any(known[name] != value for name, value in values.items() if name not in ("raw", "complete"))
+    connection.execute(update(provider_order).where(provider_order.c.id == known["id"]).values(seen_at=now, **values))
+    return changed
+
+
+def _store_lines(connection: Connection, order_id: int, lines: Sequence[ProviderLine]) -> tuple[dict[str, int], bool]:
+    query = select(provider_line).where(provider_line.c.order_id == order_id)
+    known = {row["provider_line_id"]: row for row in connection.execute(query).mappings()}
+    ids = {number: int(row["id"]) for number, row in known.items()}
+    changed = False
+    for item in lines:
+        values = _line_values(item)
+        old = known.get(item.provider_line_id)
+        if old is None:
+            statement = insert(provider_line).values(
+                order_id=order_id, provider_line_id=item.provider_line_id, state=item.state.value, **values
+            )
+            ids[item.provider_line_id] = int(connection.execute(statement.returning(provider_line.c.id)).scalar_one())
+            changed = True
+            continue
+        values["state"] = advance(ProviderState(old["state"]), item.state).value
+        if any(old[name] != value for name, value in values.items()):
+            connection.execute(update(provider_line).where(provider_line.c.id == old["id"]).values(**values))
+            changed = True
+    return ids, changed
+
+
+def _line_values(item: ProviderLine) -> dict[str, Any]:
+    values = {
+        "item_id": item.item_id,
+        "sku_id": item.sku_id,
+        "spec_id": item.spec_id,
+        "quantity": item.quantity,
+        "raw_status": item.raw_status,
+        "close_reason": item.close_reason,
+        "amount_fen": _fen(item.amount),
+        "title": item.title,
+        "refund": item.refund,
+    }
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def _store_parcels(connection: Connection, order_id: int, parcels: Sequence[Parcel], complete: bool) -> bool:
+    query = select(parcel).where(parcel.c.order_id == order_id)
+    known = {(row["carrier"], row["number"]): row for row in connection.execute(query).mappings()}
+    changed = False
+    for item in parcels:
+        values = {
+            "state": item.state,
+            "raw_status": item.raw_status,
+            "shipped_at": item.shipped_at,
+            "signed_at": item.signed_at,
+            "provider_line_ids": list(item.provider_line_ids),
+            "withdrawn": False,
+        }
+        old = known.pop((item.carrier, item.number), None)
+        if old is None:
+            connection.execute(
+                insert(parcel).values(order_id=order_id, carrier=item.carrier, number=item.number, **values)
+            )
+            changed = True
+        elif any(old[name] != value for name, value in values.items() if value is not None):
+            stated = {name: value for name, value in values.items() if value is not None}
+            connection.execute(update(parcel).where(parcel.c.id == old["id"]).values(**stated))
+            changed = True
+    if complete and parcels and known:  # a parcel that disappeared is kept and marked
+        gone = [row["id"] for row in known.values()]
+        connection.execute(update(parcel).where(parcel.c.id.in_(gone)).values(withdrawn=True))
+        changed = True
+    return changed
+
+
+def booked_lines(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Live booked lines of these provider orders, with the states they should follow."""
+    query = (
+        select(
+            booking_line.c.id,
+            booking_line.c.line_id,
+            booking_line.c.booking_id,
+            provider_order.c.id.label("order_key"),
+            provider_order.c.provider_order_id,
+            provider_order.c.state.label("order_state"),
+            provider_order.c.close_reason.label("order_reason"),
+            provider_line.c.state.label("line_state"),
+            provider_line.c.close_reason.label("line_reason"),
+        )
+        .join_from(booking_line, provider_order, booking_line.c.provider_order_id == provider_order.c.id)
+        .outerjoin(provider_line, booking_line.c.provider_line_id == provider_line.c.id)
+        .where(booking_line.c.live, provider_order.c.id.in_(order_ids))
+        .order_by(booking_line.c.line_id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def open_numbers(connection: Connection, session_id: int) -> Sequence[RowMapping]:
+    """Orders of a session that are not final: number, when created, when first seen."""
+    query = (
+        select(provider_order.c.provider_order_id, provider_order.c.created_at, provider_order.c.first_seen_at)
+        .where(provider_order.c.session_id == session_id, provider_order.c.state.not_in(_FINAL))
+        .order_by(provider_order.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def numbers_for_lines(connection: Connection, line_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """(session_id, provider_order_id) of the live bookings of these lines."""
+    query = (
+        select(provider_order.c.session_id, provider_order.c.provider_order_id)
+        .join_from(booking_line, provider_order, booking_line.c.provider_order_id == provider_order.c.id)
+        .where(booking_line.c.live, booking_line.c.line_id.in_(line_ids))
+        .distinct()
+    )
+    return connection.execute(query).mappings().all()
+
+
+def orphans(connection: Connection) -> int:
+    """Provider orders bound to nothing."""
+    query = select(func.count()).where(
+        provider_order.c.booking_id.is_(None), provider_order.c.state != ProviderState.CLOSED.value
+    )
+    return int(connection.execute(query).scalar_one())
