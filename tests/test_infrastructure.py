@@ -63,9 +63,7 @@ def test_skip_is_a_failure_on_ci_only(pytester: pytest.Pytester, monkeypatch: py
     assert result.ret == 1
 
 
-def test_module_that_skips_itself_is_an_error_on_ci(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_module_that_skips_itself_is_an_error_on_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile("import pytest\npytest.importorskip('no_such_module')")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("CI", "true")
@@ -99,9 +97,7 @@ def test_child_ends_with_a_killed_test_run(tmp_path: Path) -> None:
         "time.sleep(60)"
     )
     child = start([sys.executable, "-c", code], log=tmp_path / "log", env={"PYTHONPATH": str(ROOT)})
-    pid = int(
-        wait_until(lambda: grandchild.exists() and grandchild.read_text(), timeout=20, what="its child")
-    )
+    pid = int(wait_until(lambda: grandchild.exists() and grandchild.read_text(), timeout=20, what="its child"))
     assert _runs(pid)
     child.kill()
     wait_until(lambda: not _runs(pid), timeout=10, what="the grandchild to end")

@@ -39,9 +39,7 @@ def test_authorised_order_is_not_paid_until_it_is_settled(shop: Shop) -> None:
 
 def test_order_keeps_links_options_notes_and_customer(shop: Shop) -> None:
     custom = {"sourceOptions": "颜色:黑色;尺码:M", "buyerNote": "no box"}
-    order = shop.read_order(
-        shop.place_order([Item("J-1", 2, custom), Item("L-1", 3)], Customer("Bo", "Li", "b@x.de"))
-    )
+    order = shop.read_order(shop.place_order([Item("J-1", 2, custom), Item("L-1", 3)], Customer("Bo", "Li", "b@x.de")))
     first, second = order["lines"]
     assert first["customFields"] == {"sourceUrl": None, **custom}
     assert first["productVariant"]["customFields"]["sourceSkuId"] == "4610000000011"

@@ -7,9 +7,7 @@ from streamlit.testing.v1 import AppTest
 APP = Path(__file__).parents[2] / "app.py"
 
 
-def open_app(
-    page: str | None = None, *, role: str = "operator", script: Path = APP, locale: str = "en"
-) -> AppTest:
+def open_app(page: str | None = None, *, role: str = "operator", script: Path = APP, locale: str = "en") -> AppTest:
     """Run the frame as `role`@example.com, then `page` (its file, like "pages/operate/ready.py")."""
     app = AppTest.from_file(str(script), default_timeout=30)
     app.user = {"is_logged_in": True, "email": f"{role}@example.com"}

@@ -74,9 +74,7 @@ class Child:
         except TimeoutError as error:
             raise RuntimeError(f"{error}\n{self.read_log()}") from None
         if not self.alive:
-            raise RuntimeError(
-                f"ended with {self.process.returncode} before {url} answered\n{self.read_log()}"
-            )
+            raise RuntimeError(f"ended with {self.process.returncode} before {url} answered\n{self.read_log()}")
 
     def wait(self, *, timeout: float) -> int:
         """Exit code once it has ended by itself. Raises subprocess.TimeoutExpired after `timeout` s."""

@@ -234,9 +234,7 @@ class _Cart:
 
 
 def _kept(payment: Mapping[str, Any]) -> int:
-    given_back: int = sum(
-        int(refund["total"]) for refund in payment["refunds"] if refund["state"] != "Failed"
-    )
+    given_back: int = sum(int(refund["total"]) for refund in payment["refunds"] if refund["state"] != "Failed")
     return int(payment["amount"]) - given_back
 
 
