@@ -4,18 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.shop import (
-    READ_AND_WRITE,
-    Customer,
-    Item,
-    Product,
-    Shop,
-    ShopError,
-    start_shop,
-    write_products,
-)
+from tests.support.shop import READ_AND_WRITE, Customer, Item, Shop, ShopError, start_shop
+from tests.support.shop_goods import DEFAULT_FILE, Product, goods, write_products
 
 pytestmark = pytest.mark.node
+SHIPPING = 1500
 ORDERS = "{ orders(options: {take: 5}) { items { code } } }"
 MARK = """mutation ($id: ID!) {
   setOrderCustomFields(input: {
@@ -29,7 +22,7 @@ FULFIL = """mutation ($line: ID!) { addFulfillmentToOrder(input: {
 
 
 def test_authorised_order_is_not_paid_until_it_is_settled(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")], settle=False)
+    order = shop.place_order([Item("T1-1")], settle=False)
     authorised = shop.read_order(order)
     shop.settle(order)
     settled = shop.read_order(order)
@@ -38,42 +31,48 @@ def test_authorised_order_is_not_paid_until_it_is_settled(shop: Shop) -> None:
 
 
 def test_order_keeps_links_options_notes_and_customer(shop: Shop) -> None:
-    custom = {"sourceOptions": "颜色:黑色;尺码:M", "buyerNote": "no box"}
-    order = shop.read_order(shop.place_order([Item("J-1", 2, custom), Item("L-1", 3)], Customer("Bo", "Li", "b@x.de")))
+    shirt, lamp = (product for product in goods() if product.sku in ("T1-1", "A1-1"))
+    custom = {"sourceOptions": shirt.source_options, "buyerNote": "no box"}
+    order = shop.read_order(
+        shop.place_order([Item("T1-1", 2, custom), Item("A1-1", 3)], Customer("Bo", "Li", "b@x.de"))
+    )
     first, second = order["lines"]
     assert first["customFields"] == {"sourceUrl": None, **custom}
-    assert first["productVariant"]["customFields"]["sourceSkuId"] == "4610000000011"
-    assert (second["quantity"], second["unitPriceWithTax"]) == (3, 1250)
-    assert order["totalWithTax"] == 2 * 19900 + 3 * 1250 + 1500
+    assert first["productVariant"]["customFields"] == source(shirt)
+    assert second["productVariant"]["customFields"] == source(lamp)
+    assert order["totalWithTax"] == 2 * cents(shirt) + 3 * cents(lamp) + SHIPPING
+    assert (second["quantity"], second["unitPriceWithTax"]) == (3, cents(lamp))
     assert order["customer"]["emailAddress"] == "b@x.de"
 
 
 def test_full_refund_leaves_the_order_state_paid(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")])
+    order = shop.place_order([Item("T1-1")])
+    paid = shop.read_order(order)["totalWithTax"]
     shop.refund_part(order, 900)
     shop.refund_full(order)
     read = shop.read_order(order)
-    assert [refund["total"] for refund in read["payments"][0]["refunds"]] == [900, 20500]
+    assert [refund["total"] for refund in read["payments"][0]["refunds"]] == [900, paid - 900]
     assert {refund["state"] for refund in read["payments"][0]["refunds"]} == {"Settled"}
     assert read["state"] == "PaymentSettled"
 
 
 def test_cancelled_line_has_no_quantity_and_its_payment_stays(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1"), Item("L-1", 2)])
+    order = shop.place_order([Item("T1-1"), Item("A1-1", 2)])
+    paid = shop.read_order(order)["totalWithTax"]
     shop.cancel_line(order, shop.read_order(order)["lines"][1]["id"])
     read = shop.read_order(order)
     assert [line["quantity"] for line in read["lines"]] == [1, 0]
-    assert read["payments"][0]["amount"] == 19900 + 2 * 1250 + 1500
+    assert read["payments"][0]["amount"] == paid
 
 
 def test_cancelled_order(shop: Shop) -> None:
-    order = shop.place_order([Item("L-1")])
+    order = shop.place_order([Item("A1-1")])
     shop.cancel_order(order)
     assert shop.read_order(order)["state"] == "Cancelled"
 
 
 def test_key_may_do_what_its_role_says_and_no_more(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")])
+    order = shop.place_order([Item("T1-1")])
     key = shop.api_key(*READ_AND_WRITE)
     assert shop.with_key(key, ORDERS)["orders"]["items"]
     with pytest.raises(ShopError, match="FORBIDDEN"):
@@ -85,7 +84,7 @@ def test_key_may_do_what_its_role_says_and_no_more(shop: Shop) -> None:
 
 
 def test_what_a_key_writes_can_be_read_back(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")])
+    order = shop.place_order([Item("T1-1")])
     key = shop.api_key(*READ_AND_WRITE)
     shop.with_key(key, MARK, id=order.id)
     shop.with_key(key, NOTE, id=order.id)
@@ -97,7 +96,7 @@ def test_what_a_key_writes_can_be_read_back(shop: Shop) -> None:
 
 
 def test_a_refusal_inside_a_good_answer_is_raised(shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")])
+    order = shop.place_order([Item("T1-1")])
     line = shop.read_order(order)["lines"][0]["id"]
     shop.admin(FULFIL, line=line)
     with pytest.raises(ShopError, match="ITEMS_ALREADY_FULFILLED_ERROR"):
@@ -118,3 +117,18 @@ def test_shop_sells_what_the_given_file_lists(tmp_path: Path) -> None:
     assert {sku: found["priceWithTax"] for sku, found in variants.items()} == {"T-1": 1234, "T-2": 100}
     assert variants["T-1"]["customFields"] == {"sourceUrl": link, "sourceSkuId": "77"}
     assert not other.server.alive
+
+
+def test_the_committed_file_lists_what_the_sandbox_sells(tmp_path: Path) -> None:
+    made = write_products(tmp_path / "products.csv", goods())
+    assert made.read_text(encoding="utf-8") == DEFAULT_FILE.read_text(encoding="utf-8")
+
+
+def cents(product: Product) -> int:
+    """The product's price in minor units."""
+    return int(product.price.replace(".", ""))
+
+
+def source(product: Product) -> dict[str, str]:
+    """Where the product comes from, as the shop keeps it."""
+    return {"sourceUrl": product.source_url, "sourceSkuId": product.source_sku_id}

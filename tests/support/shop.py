@@ -1,6 +1,5 @@
 """A real Vendure shop, driven as its customers and its administrator drive it."""
 
-import csv
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,26 +16,10 @@ from tests.support.processes import Child, free_port, start, wait_until
 FOLDER = Path(__file__).parents[1] / "shop"
 SUPERADMIN = {"username": "superadmin", "password": "superadmin"}
 READ_AND_WRITE = ("ReadOrder", "UpdateOrder", "ReadCatalog")
-COLUMNS = (
-    "name,slug,description,assets,facets,optionGroups,optionValues,sku,price,taxCategory,stockOnHand,"
-    "trackInventory,variantAssets,variantFacets,variant:sourceUrl,variant:sourceSkuId"
-).split(",")
 
 
 class ShopError(Exception):
     """The shop refused; the text is its own code and message."""
-
-
-@dataclass(frozen=True)
-class Product:
-    """One product with one variant for the products file. `price` is in dollars, as text."""
-
-    name: str
-    sku: str
-    price: str
-    source_url: str
-    source_sku_id: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,32 +161,6 @@ def start_shop(log: Path, products: Path | None = None) -> Shop:
     if not server.alive:
         raise RuntimeError(server.read_log())
     return Shop(server, f"http://127.0.0.1:{port}")
-
-
-def write_products(path: Path, products: Iterable[Product]) -> Path:
-    """Write a products file for `start_shop` and return its path."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.DictWriter(file, COLUMNS, restval="")
-        rows.writeheader()
-        rows.writerows(map(_row, products))
-    return path
-
-
-def _row(product: Product) -> dict[str, str]:
-    return {
-        "name": product.name,
-        "slug": product.sku.lower(),
-        "description": product.name,
-        "optionGroups": "|".join(product.options),
-        "optionValues": "|".join(product.options.values()),
-        "sku": product.sku,
-        "price": product.price,
-        "taxCategory": "standard",
-        "stockOnHand": "100000",
-        "trackInventory": "false",
-        "variant:sourceUrl": product.source_url,
-        "variant:sourceSkuId": product.source_sku_id,
-    }
 
 
 class _Cart:
