@@ -1,3 +1,11 @@
 """Marketplaces to buy at, one folder each: `manifest` (data), `client` (HTTP), `translate` (pure)."""
 
 from __future__ import annotations
+
+from autopurchase.ports import ProviderKind
+from autopurchase.providers import taobao
+
+#: provider id -> its kind; a new provider is one folder and one line here
+PROVIDERS: dict[str, ProviderKind] = {
+    "taobao": taobao.KIND,
+}

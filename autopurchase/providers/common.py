@@ -147,9 +147,7 @@ class Transport:
         self._sleep = sleep
         self._session = _http_session(self._origin, pool)
 
-    def read(
-        self, build: Callable[[], Call], parse: Callable[[Answer], T], attempts: int = READ_ATTEMPTS
-    ) -> T:
+    def read(self, build: Callable[[], Call], parse: Callable[[Answer], T], attempts: int = READ_ATTEMPTS) -> T:
         """Send what changes nothing, and again after a failure; ``build`` makes (and signs) each attempt.
 
         Raises what ``parse`` raises; NotSent when the attempts are used up, never Unknown.
@@ -224,9 +222,7 @@ def origin(base_url: str) -> str:
     """``https://host[:port]`` of ``base_url``; raises BadInput for what is no http(s) address."""
     parts = urlsplit(base_url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(
-            f"“{base_url}” is not an address: write it like https://host or http://127.0.0.1:8080."
-        )
+        raise BadInput(f"“{base_url}” is not an address: write it like https://host or http://127.0.0.1:8080.")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -41,9 +41,7 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return _PAIR.sub(rf"\1{REMOVED}", text)
 
 
-_PAIR = re.compile(
-    r"((?:access_token|refresh_token|app_secret|client_secret|_aop_signature|sign)=)[^&\s\"'<>]+", re.I
-)
+_PAIR = re.compile(r"((?:access_token|refresh_token|app_secret|client_secret|_aop_signature|sign)=)[^&\s\"'<>]+", re.I)
 
 
 def _parsed(text: str) -> object:

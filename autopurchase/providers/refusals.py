@@ -141,9 +141,7 @@ def more_codes(settings: Mapping[str, str]) -> dict[tuple[str, str], str]:
 
 def rules_off(settings: Mapping[str, str]) -> frozenset[str]:
     """The names in the ``keyword_rules_off`` setting; raises BadInput for a rule that has no switch."""
-    names = frozenset(
-        name.strip() for name in settings.get("keyword_rules_off", "").split(",") if name.strip()
-    )
+    names = frozenset(name.strip() for name in settings.get("keyword_rules_off", "").split(",") if name.strip())
     if not names <= set(WEAK_KEYWORDS):
         raise BadInput(f"Keyword rules that can be switched off: {', '.join(WEAK_KEYWORDS)}.")
     return names

@@ -1,0 +1,7 @@
+"""Taobao Global: the marketplace of Taobao and Tmall goods for registered purchasing accounts."""
+
+from __future__ import annotations
+
+from autopurchase.providers.taobao.client import TaobaoKind
+
+KIND = TaobaoKind()
