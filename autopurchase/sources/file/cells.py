@@ -17,6 +17,8 @@ _AMOUNT = re.compile(r"\d{1,12}(?:\.\d+)?", re.ASCII)
 _COMMA_AMOUNT = re.compile(r"\d{1,12},\d+", re.ASCII)
 _WEIGHT = re.compile(r"(\d{1,7}(?:\.\d+)?)\s*(g|kg|)", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+#: cells repeat: this many results of each kind are kept
+_KEPT = 8192
 _STATUSES = {word: status for status in LineStatus for word in (status.value, status.label.lower())}
 
 
@@ -37,6 +39,7 @@ def identifier(name: str, text: str) -> str:
     return text
 
 
+@lru_cache(_KEPT)
 def count(name: str, text: str) -> int:
     """A whole number from 1 to 9,999,999."""
     if not _COUNT.fullmatch(text):
@@ -44,6 +47,7 @@ def count(name: str, text: str) -> int:
     return int(text)
 
 
+@lru_cache(_KEPT)
 def currency(text: str) -> str:
     """A currency code of three letters."""
     code = text.upper()
@@ -52,6 +56,7 @@ def currency(text: str) -> str:
     return code
 
 
+@lru_cache(_KEPT)
 def amount(name: str, text: str, code: str, decimal_comma: bool) -> Money:
     """Money in ``code``: ``12.50``, or ``12,50`` when a decimal comma was stated; no thousands, no sign."""
     if decimal_comma and _COMMA_AMOUNT.fullmatch(text):
@@ -67,7 +72,7 @@ def amount(name: str, text: str, code: str, decimal_comma: bool) -> Money:
         raise BadInput(f"{name}: {error.sentence}") from error
 
 
-@lru_cache(8192)
+@lru_cache(_KEPT)
 def moment(name: str, text: str) -> datetime:
     """A time: ISO 8601 or ``2026-11-23 14:05[:30]``; without a zone it is UTC."""
     try:
@@ -80,6 +85,7 @@ def moment(name: str, text: str) -> datetime:
         ) from error
 
 
+@lru_cache(_KEPT)
 def status(text: str) -> LineStatus:
     """One of the thirteen statuses by its label or code."""
     found = _STATUSES.get(" ".join(text.lower().split()))
@@ -96,6 +102,7 @@ def link(name: str, text: str) -> str:
     return text
 
 
+@lru_cache(_KEPT)
 def grams(text: str) -> int:
     """Grams from a weight in kilograms (``0.35``, ``0.35 kg``) or, when said so, grams (``350 g``)."""
     match = _WEIGHT.fullmatch(text.lower().replace(",", "."))

@@ -62,6 +62,7 @@ class _Group:
     """Rows of one order that follow each other."""
 
     head: translate.Header
+    cells: tuple[str | None, ...] = ()  # of the last row, as far as they speak of the order
     lines: list[ShopLine] = field(default_factory=list)
     rows: list[tuple[str, Row]] = field(default_factory=list)
 
@@ -99,23 +100,28 @@ class _Reading:
 
     def _add(self, position: str, row: Row) -> None:
         try:
-            head, line = self._parse(row)
+            head = self._head(row)
+            line = translate.line(row, head.currency, self._options.decimal_comma, self._options.providers)
         except BadInput:
             self._memory.put(("bad", row.get("order_number")), 1)
             raise
         self._check_repeated(head.number, line)
         self._group = self._group or _Group(head)
         self._group.head = head
+        self._group.cells = translate.header_cells(row)
         self._group.lines.append(line)
         self._group.rows.append((position, row))
 
-    def _parse(self, row: Row) -> tuple[translate.Header, ShopLine]:
-        comma = self._options.decimal_comma
-        head = translate.header(row, comma)
+    def _head(self, row: Row) -> translate.Header:
+        """What is known of the order, this row's word included."""
+        if self._group and self._group.cells == translate.header_cells(row):
+            translate.check_required(row)
+            return self._group.head
+        head = translate.header(row, self._options.decimal_comma)
         if self._group:
-            head = translate.merge(self._group.head, head)
+            return translate.merge(self._group.head, head)
         self._check_currency(head)
-        return head, translate.line(row, head.currency, comma, self._options.providers)
+        return head
 
     def _check_repeated(self, number: str, line: ShopLine) -> None:
         if self._memory.get((number, line.line_no)):
@@ -126,11 +132,9 @@ class _Reading:
 
     def _check_currency(self, head: translate.Header) -> None:
         """An order has one currency, also where its rows are far apart."""
-        code = int.from_bytes(head.currency.encode())
-        known = self._memory.get(("currency", head.number)) or code
-        if known != code:
+        known = self._memory.get(("order", head.number))
+        if known and known >> 1 != _currency_code(head.currency):
             raise BadInput(f"Order {head.number} has another currency in an earlier row: an order has one currency.")
-        self._memory.put(("currency", head.number), code)
 
     def _unknowable(self, head: translate.Header) -> bool:
         """Whether a sum paid is stated but what it must cover is not known."""
@@ -138,11 +142,11 @@ class _Reading:
         return stated and bool(self._memory.get(("bad", head.number)))
 
     def _alive(self, order: ShopOrder) -> bool:
-        """Whether a line of the order is live, here or earlier in the file."""
-        key = ("alive", order.number)
-        if order.state == "open":
-            self._memory.put(key, 1)
-        return bool(self._memory.get(key))
+        """Whether a line of the order is live, here or earlier in the file; remembered with the currency."""
+        key = ("order", order.number)
+        alive = order.state == "open" or bool(self._memory.get(key) & 1)
+        self._memory.put(key, _currency_code(order.currency) << 1 | alive)
+        return alive
 
     def _goods(self, group: _Group) -> Money:
         """Value of the order's lines in the file so far."""
@@ -150,6 +154,10 @@ class _Reading:
         key = ("goods", group.head.number)
         self._memory.put(key, self._memory.get(key) + here.minor)
         return Money(self._memory.get(key), here.currency)
+
+
+def _currency_code(currency: str) -> int:
+    return int.from_bytes(currency.encode())
 
 
 _UNKNOWABLE = (

@@ -37,9 +37,14 @@ _AGREED = ("currency", "created_at", "paid_at", "paid_amount", "order_total", "d
 _FIELDS = (*_AGREED, "delivery_service", "customer")
 
 
+def header_cells(row: Row) -> tuple[str | None, ...]:
+    """The cells that `header` reads: rows in which they are alike say the same of the order."""
+    return tuple(map(row.get, ("order_number", *_FIELDS)))
+
+
 def header(row: Row, decimal_comma: bool) -> Header:
     """The order's part of a row. Raises BadInput."""
-    _check_required(row)
+    check_required(row)
     code = cells.currency(row["currency"])
 
     def money(name: str) -> Money | None:
@@ -89,8 +94,8 @@ def merge(known: Header, new: Header) -> Header:
                 f"{name} is {_text(now)} here but {_text(old)} in an earlier row of order {known.number}: "
                 "rows of one order must agree."
             )
-    missing = {name: getattr(new, name) for name in _FIELDS if not getattr(known, name)}
-    return replace(known, **missing)
+    missing = [name for name in _FIELDS if not getattr(known, name)]
+    return replace(known, **{name: getattr(new, name) for name in missing}) if missing else known
 
 
 def order(head: Header, lines: Sequence[ShopLine], goods: Money) -> ShopOrder:
@@ -121,7 +126,8 @@ def goods_total(lines: Sequence[ShopLine], currency: str) -> Money:
     return sum((each.unit_price * each.quantity for each in live), Money(0, currency))
 
 
-def _check_required(row: Row) -> None:
+def check_required(row: Row) -> None:
+    """Raise BadInput naming the needed cells that are empty."""
     empty = [name for name in REQUIRED if not row.get(name)]
     if empty:
         raise BadInput(f"{', '.join(empty)} must be filled in.")
