@@ -119,13 +119,16 @@ def _base(market: Market, accounts: Accounts, order: Order) -> dict[str, Any]:
         "sumProductPayment": yuan(before), "shippingFee": yuan(order.freight), "discount": order.goods - before,
         "refund": yuan(order.total) if order.close_reason == "refunded" else 0, "createTime": aop_date(order.created),
         "modifyTime": aop_date(order.modified), "buyerID": owner["member_id"], "sellerID": seller.id,
-        "buyerLoginId": owner["login_id"], "sellerLoginId": seller.name, "buyerFeedback": order.facts.get("message", ""),
+        "buyerLoginId": owner["login_id"], "sellerLoginId": seller.name,
+        "buyerFeedback": order.facts.get("message", ""),
         "alipayTradeId": f"2026{order.id}" if order.paid_at else "UNCREAT", "tradeType": "50060",
         "businessType": "cn", "sellerOrder": False, "stepPayAll": False,
         "sellerContact": {"name": seller.name, "companyName": seller.name, "shopName": seller.name,
                           "mobile": "13800000000"},
-        "receiverInfo": {"toFullName": order.receiver.get("fullName", ""), "toMobile": order.receiver.get("mobile", ""),
-                         "toPost": order.receiver.get("postCode", ""), "toArea": _area(order.receiver)},
+        "receiverInfo": {
+            "toFullName": order.receiver.get("fullName", ""), "toMobile": order.receiver.get("mobile", ""),
+            "toPost": order.receiver.get("postCode", ""), "toArea": _area(order.receiver),
+        },
     }
     base |= {name: aop_date(when) for name, when in times.items() if when}
     if base["status"] in ("cancel", "terminated"):

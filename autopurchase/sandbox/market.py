@@ -41,12 +41,13 @@ class Basket:
 class Market:
     """Goods and orders of both marketplaces over one store."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, origin: str) -> None:
         self.store = store
         self.settings = settings
         self._timers: list[tuple[int, int]] = []
-        self.items = {(item.market, item.item_id): item for item in catalogue()}
-        self.items_by_mp = {item.mp_id: item for item in catalogue() if item.market == "taobao"}
+        goods = catalogue(origin)
+        self.items = {(item.market, item.item_id): item for item in goods}
+        self.items_by_mp = {item.mp_id: item for item in goods if item.market == "taobao"}
         for order in store.orders.values():
             for due in order.due:
                 heapq.heappush(self._timers, (due[0], order.id))

@@ -11,12 +11,14 @@ font:14px/1.5 system-ui,"Noto Sans SC","PingFang SC",sans-serif}
 header{background:var(--paper);border-bottom:1px solid var(--line);padding:10px 24px;display:flex;gap:22px;
 align-items:center}header b{font-size:16px}header a{color:var(--soft);text-decoration:none}
 header a:hover{color:var(--accent)}main{max-width:1180px;margin:22px auto;padding:0 24px}
-h1{font-size:22px;margin:0 0 14px}h2{font-size:17px;margin:0 0 10px}a{color:var(--accent)}
+h1{font-size:22px;margin:0 0 14px}h2{font-size:17px;margin:0 0 10px}a{color:var(--accent);text-decoration:none}
+a:hover{text-decoration:underline}
 .card{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:18px;margin:0 0 18px}
 .narrow{max-width:520px;margin:40px auto}.soft{color:var(--soft)}.row{display:flex;gap:18px;flex-wrap:wrap}
 .figure{min-width:130px}.figure b{display:block;font-size:24px}table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:7px 10px;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.grid input{width:100%}
 .tag{border-radius:9px;padding:1px 9px;background:var(--back);border:1px solid var(--line);white-space:nowrap}
 .tag.unpaid{color:#b26a00}.tag.paid,.tag.shipped{color:#1f6fb2}.tag.delivered,.tag.completed{color:#20804a}
 

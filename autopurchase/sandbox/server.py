@@ -37,7 +37,7 @@ class Server:
         self.store.save("setup", "settings", vars(settings))
         self.socket = _listen(port)
         self.origin = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.market = Market(self.store, settings)
+        self.market = Market(self.store, settings, self.origin)
         self.accounts = Accounts(self.store, settings)
         self.gateway = Gateway(self.market, self.accounts, self.abort, self.origin)
         config = uvicorn.Config(self.app(), log_level="warning", access_log=False, lifespan="on", backlog=512,
