@@ -41,10 +41,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(Path(config.stash[HOME]), ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test into its group for `--dist loadgroup`."""
-    for item in items:
-        group = next((name for name in ONE_AFTER_ANOTHER if item.get_closest_marker(name)), None)
-        if group and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("alone" if group in ("faults", "bench") else group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Put a test into its group for `--dist loadgroup`; later, xdist has already read the groups."""
+    group = next((name for name in ONE_AFTER_ANOTHER if item.get_closest_marker(name)), None)
+    if group and not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group("alone" if group in ("faults", "bench") else group))

@@ -108,6 +108,13 @@ def test_waiting_says_what_it_waited_for() -> None:
         wait_until(lambda: 0, timeout=0.1, what="the parcel")
 
 
+@pytest.mark.faults
+def test_tests_that_disturb_each_other_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    assert [mark.args for mark in request.node.iter_markers("xdist_group")] == [("alone",)]
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@alone")
+
+
 def test_tests_have_a_home_of_their_own() -> None:
     assert "autopurchase-home-" in os.environ["HOME"]
 
