@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from autopurchase.ports import ProviderKind
-from autopurchase.providers import taobao
+from autopurchase.providers import alibaba1688, taobao
 
 #: provider id -> its kind; a new provider is one folder and one line here
 PROVIDERS: dict[str, ProviderKind] = {
     "taobao": taobao.KIND,
+    "alibaba1688": alibaba1688.KIND,
 }
