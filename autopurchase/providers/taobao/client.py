@@ -153,7 +153,7 @@ class TaobaoProvider:
         After each page the window starts anew at its last time: an order that is modified meanwhile leaves
         the window, and page numbers alone would then skip the one that moved up.
         """
-        start, page_no = _ms(since), 1
+        start, page_no, held = _ms(since), 1, 0
         seen: set[tuple[str, object]] = set()
         for _ in range(MOST_PAGES):
             data = self._window(start, _ms(until), page_no)
@@ -162,11 +162,11 @@ class TaobaoProvider:
             if fresh:
                 seen.update(map(_version, fresh))
                 yield [orders.order(entry, self._reader()) for entry in fresh]
-            if not page or page_no * self._options.page_size >= (as_int(data.get("results_total")) or 0):
+            held, total = held + len(page), as_int(data.get("results_total"))
+            if not page or (total is not None and held >= total):
                 return
             last = _last_change(page)
-            page_no = 1 if last > start else page_no + 1
-            start = max(last, start)
+            start, page_no, held = (last, 1, 0) if last > start else (start, page_no + 1, held)
         raise NotSent("The list of changed orders does not end: synchronise a shorter time.")
 
     def _window(self, start: int, end: int, page_no: int) -> dict[str, Any]:
@@ -343,9 +343,13 @@ class TaobaoKind:
 
         try:
             return gateway.write("/auth/token/create", {"code": code}, reader, parse)
+        except SessionRefused:
+            raise
+        except Refused as error:
+            words, raw = error.sentence, error.raw
         except Unknown as error:
-            raw = error.raw
-        raise SessionRefused("The answer was lost and a code works once: authorise the session again.", raw=raw)
+            words, raw = "The answer was lost.", error.raw
+        raise SessionRefused(f"A code works once and not for long: authorise the session again. {words}", raw=raw)
 
     def open(self, config: SessionConfig, tokens: TokenStore, pace: Pace) -> TaobaoProvider:
         """The marketplace as this session sees it. Raises BadInput naming a setting that is wrong."""
