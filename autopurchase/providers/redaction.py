@@ -17,8 +17,9 @@ _SECRET_KEYS = frozenset(
 _PERSON_KEYS = frozenset(
     "receiver receiveraddress warehouseaddress warehouseaddressinfo receiverinfo addressparam orderreceiver "
     "buyercontact receiverphone receivername tofullname tomobile tophone toaddress topost "
-    "phone mobile mobilephone mobileno telephone tel fullname contactname contactphone email "
-    "address detailaddress buyerphone zip zipcode toarea".split()
+    "phone mobile mobilephone mobileno telephone tel fullname contactname contactperson contactphone email "
+    "address detailaddress buyerphone zip zipcode toarea topost contactperson tocontact "
+    "fromaddress frommobile fromphone frompost fromcontact".split()
 )
 
 
