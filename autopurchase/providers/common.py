@@ -50,12 +50,15 @@ LONGEST_ANSWER = 20_000_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST: ``path`` below the origin and one carrier of the parameters, which hold tokens: never printed."""
+    """One POST: ``path`` below the origin and one carrier of the parameters; they and ``headers`` hold tokens: never
+    printed.
+    """
 
     path: str
     form: Mapping[str, str] | None = field(default=None, repr=False)
     query: Mapping[str, str] | None = field(default=None, repr=False)
-    json: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,7 @@ class Transport:
                 data=call.form,
                 params=call.query,
                 json=call.json,
+                headers=call.headers,
                 timeout=(min(10.0, self._timeout), self._timeout),
                 allow_redirects=False,  # a redirect would carry tokens to another host
                 stream=True,
