@@ -18,7 +18,7 @@ from autopurchase.storage import limits, sessions
 
 #: how long a lease outlives the longest call
 _MARGIN = 20.0
-_TOKEN_LEASE = "token:{}"
+_RENEWAL = "renew:{}"
 
 
 def config_of(ctx: Context, row: Any) -> SessionConfig:
@@ -94,7 +94,7 @@ class SharedTokens:
     def renew(self, stale: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
         """Replace ``stale``; whoever comes second takes what the first has stored."""
         holder = uuid4().hex
-        name = _TOKEN_LEASE.format(self.session_id)
+        name = _RENEWAL.format(self.session_id)
         self._lock(name, holder)
         try:
             now = self.current()
@@ -152,7 +152,7 @@ def lease_seconds(config: SessionConfig) -> float:
 
 
 @contextmanager
-def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[Callable[[], None]]:
+def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[Callable[[], bool]]:
     """One of the session's concurrent call slots; yields what renews it between calls of long work.
 
     Raises LimitReached when none comes free within ``patience`` seconds.
@@ -169,7 +169,7 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
             raise LimitReached(f"Session {config.name} is busy: all {config.concurrency} call slots are in use.")
         time.sleep(0.1)
     try:
-        yield lambda: None if take() else None
+        yield take
     finally:
         with ctx.db.write() as tx:
             limits.drop_lease(tx, name, holder)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
 
 from autopurchase.domain.booking import LIVE, OPEN, BookingState
 from autopurchase.storage.lines import chunks
-from autopurchase.storage.schema import booking, booking_attempt, booking_line, line, run
+from autopurchase.storage.schema import booking, booking_attempt, booking_line, line
 
 _OPEN = [state.value for state in sorted(OPEN)]
 _LIVE = [state.value for state in sorted(LIVE)]
@@ -92,6 +92,20 @@ def add_attempt(
     )
 
 
+def not_placed_count(connection: Connection, booking_id: int) -> int:
+    """How often a look-up has proven that an attempt of this booking was not placed."""
+    query = select(func.count()).where(
+        booking_attempt.c.booking_id == booking_id, booking_attempt.c.outcome == "not_placed"
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def attempts_of(connection: Connection, booking_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """What every call of these bookings said, oldest first."""
+    query = select(booking_attempt).where(booking_attempt.c.booking_id.in_(booking_ids))
+    return connection.execute(query.order_by(booking_attempt.c.id)).mappings().all()
+
+
 def get(connection: Connection, booking_id: int) -> RowMapping:
     """One booking."""
     return connection.execute(select(booking).where(booking.c.id == booking_id)).mappings().one()
@@ -166,23 +180,6 @@ def run_counts(connection: Connection, run_id: int) -> list[RowMapping]:
         .order_by(booking.c.state, booking.c.cause)
     )
     return list(connection.execute(query).mappings())
-
-
-def waiting(connection: Connection, run_id: int) -> int:
-    """Bookings of the run that are not yet confirmed, refused or waiting for a person."""
-    query = select(func.count()).where(
-        booking.c.run_id == run_id,
-        or_(
-            booking.c.state.in_([BookingState.QUEUED.value, BookingState.SENDING.value]),
-            and_(booking.c.state == BookingState.UNKNOWN.value, booking.c.cause != "person"),
-        ),
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def lock_run(connection: Connection, run_id: int) -> None:
-    """Serialise what counts a run's bookings: the last lane to end must see all the others' results."""
-    connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
 
 
 def state_counts(connection: Connection) -> dict[str, int]:

@@ -10,14 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from autopurchase.domain.errors import BadInput
 
-__all__ = ["Connection", "Database"]
+#: a row of any query, by column name
+Row = RowMapping
+
+__all__ = ["Connection", "Database", "Row"]
 
 
 def _plain(value: object) -> object:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.history import LineState, step
@@ -189,6 +189,20 @@ def detail() -> Any:
     ).join_from(line, orders)
 
 
+def lock_numbers(connection: Connection, numbers: Sequence[str]) -> dict[str, RowMapping]:
+    """State columns of lines by their shown numbers, locked in id order."""
+    found: dict[str, RowMapping] = {}
+    for part in chunks(sorted(numbers)):
+        query = (
+            select(line.c.id, line.c.number, line.c.version, line.c.generation, line.c.ready, line.c.purchase)
+            .where(line.c.number.in_(part))
+            .order_by(line.c.id)
+            .with_for_update()
+        )
+        found.update({row["number"]: row for row in connection.execute(query).mappings()})
+    return found
+
+
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
     """Lines (with their order) by id."""
     found: dict[int, RowMapping] = {}
@@ -200,6 +214,37 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
 def history(connection: Connection, line_id: int) -> Sequence[RowMapping]:
     """Every event of a line, oldest first."""
     return connection.execute(select(event).where(event.c.line_id == line_id).order_by(event.c.id)).mappings().all()
+
+
+def purchase_counts(connection: Connection) -> dict[str, int]:
+    """Lines by purchase state."""
+    query = select(line.c.purchase, func.count()).group_by(line.c.purchase).order_by(line.c.purchase)
+    return {state: int(count) for state, count in connection.execute(query)}
+
+
+def ready_count(connection: Connection) -> int:
+    """Lines ready for purchase."""
+    return int(connection.execute(select(func.count()).select_from(line).where(line.c.ready)).scalar_one())
+
+
+def states(connection: Connection, line_ids: Sequence[int]) -> dict[int, LineState]:
+    """Current state per line id."""
+    query = select(
+        line.c.id, line.c.status, line.c.purchase, line.c.cause, line.c.booking_id, line.c.generation, line.c.version
+    )
+    found: dict[int, LineState] = {}
+    for part in chunks(line_ids):
+        rows = connection.execute(query.where(line.c.id.in_(part))).mappings()
+        found.update({row["id"]: line_state(row) for row in rows})
+    return found
+
+
+def orders_of(connection: Connection, line_ids: Sequence[int]) -> list[int]:
+    """The orders these lines belong to."""
+    found: set[int] = set()
+    for part in chunks(line_ids):
+        found.update(connection.execute(select(line.c.order_id).where(line.c.id.in_(part)).distinct()).scalars())
+    return sorted(found)
 
 
 def stream_history(connection: Connection) -> Iterator[RowMapping]:

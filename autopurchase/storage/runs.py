@@ -50,6 +50,17 @@ def get(connection: Connection, run_id: int) -> RowMapping:
     return row
 
 
+def open_of(connection: Connection, kind: str, session_id: int) -> RowMapping | None:
+    """A run of this kind and session that waits or runs, newest first."""
+    query = (
+        select(run)
+        .where(run.c.kind == kind, run.c.session_id == session_id, run.c.state.in_(["queued", "running"]))
+        .order_by(run.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).mappings().first()
+
+
 def start(connection: Connection, run_id: int, at: datetime) -> None:
     """Mark a queued run as running; a run that already started keeps its time."""
     connection.execute(
@@ -61,6 +72,13 @@ def progress(connection: Connection, run_id: int, done: int, total: int | None =
     """How far a run is."""
     values: dict[str, Any] = {"done": done} if total is None else {"done": done, "total": total}
     connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def count_done(connection: Connection, run_id: int) -> bool:
+    """One more part of the run is finished; True when it was the last."""
+    statement = update(run).where(run.c.id == run_id).values(done=run.c.done + 1).returning(run.c.done, run.c.total)
+    done, total = connection.execute(statement).one()
+    return bool(done >= total)
 
 
 def finish(connection: Connection, run_id: int, *, at: datetime, out: Mapping[str, Any], error: str = "") -> None:

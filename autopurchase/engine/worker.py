@@ -1,0 +1,196 @@
+"""The worker process: DBOS with our workflows, queues and schedules, a sweep for due work, and slots per process.
+
+On SQLite one worker holds the workspace's file lock. On PostgreSQL several may run: each holds a slot by an advisory
+lock, and a reaper hands the work of dead slots to the living.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from filelock import FileLock, Timeout
+
+from autopurchase.engine import slots
+from autopurchase.engine.queue import (
+    APP,
+    APP_VERSION,
+    BACKGROUND,
+    BUY,
+    BUYING,
+    CHECK_PLAN,
+    IMPORT,
+    SYNC,
+    WRITE_BACK,
+)
+from autopurchase.services import import_orders, plan, purchase, sync, write_back
+from autopurchase.services.context import Context
+from autopurchase.storage import bookings, write_backs
+
+log = logging.getLogger(__name__)
+
+#: exit code: another worker holds the workspace
+BUSY = 75
+#: lanes of one session that may run at once in the engine; the session's own concurrency is held by its leases
+MAX_LANES = 16
+SWEEP_SECONDS = 1.0
+RETENTION = timedelta(days=7)
+
+
+class Worker:
+    """One worker process on one workspace."""
+
+    def __init__(self, ctx: Context, home: Path) -> None:
+        self.ctx, self.home = ctx, home
+        self.stopping = threading.Event()
+        self._lock: FileLock | None = None
+
+    def run(self, *, with_parent: bool = False, ready: Callable[[], None] = lambda: None) -> int:
+        """Work until told to stop; the exit code (0, or BUSY when another worker holds the workspace)."""
+        executor = self._take_place()
+        if executor is None:
+            return BUSY
+        if with_parent:
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+        self._launch(executor)
+        ready()
+        self._sweep_until_stopped()
+        DBOS.destroy(workflow_completion_timeout_sec=20)
+        return 0
+
+    def _take_place(self) -> str | None:
+        if not self.ctx.db.sqlite:
+            return slots.take(self.ctx.db.url)
+        self._lock = FileLock(self.home / "worker.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return "local-0"
+
+    def _launch(self, executor: str) -> None:
+        url = self.ctx.db.url
+        config: DBOSConfig = {
+            "name": APP,
+            "system_database_url": url,
+            "executor_id": executor,
+            "application_version": APP_VERSION,
+            "serializer": DBOSPortableJSONSerializer(),
+            "sys_db_pool_size": 8,
+            "log_level": "WARNING",
+            "scheduler_polling_interval_sec": 5.0,
+        }
+        DBOS(config=config)
+        self._register()
+        DBOS.launch()
+        DBOS.register_queue(
+            BUYING, partition_concurrency=MAX_LANES, polling_interval_sec=0.1, on_conflict="always_update"
+        )
+        DBOS.register_queue(BACKGROUND, worker_concurrency=8, polling_interval_sec=0.2, on_conflict="always_update")
+        DBOS.apply_schedules(
+            [
+                {"schedule_name": "sync", "workflow_fn": self._sync_all, "schedule": "*/5 * * * *", "context": None},
+                {"schedule_name": "import", "workflow_fn": self._import_all, "schedule": "* * * * *", "context": None},
+                {"schedule_name": "nightly", "workflow_fn": self._nightly, "schedule": "17 19 * * *", "context": None},
+            ]
+        )
+        if not self.ctx.db.sqlite:
+            slots.watch(url, executor)
+
+    def _register(self) -> None:
+        """Tie the stored names of work to what does it. Each piece is one step: run again after a crash, it is safe."""
+        ctx = self.ctx
+
+        def durable(name: str, do: Callable[..., object]) -> None:
+            step = DBOS.step(name=f"{name}_step")(do)
+
+            def workflow(*args: object) -> object:
+                return step(*args)
+
+            workflow.__qualname__ = workflow.__name__ = name
+            DBOS.workflow(name=name, max_recovery_attempts=100)(workflow)
+
+        durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder))
+        durable(CHECK_PLAN, lambda plan_id: plan.check_by_id(ctx, plan_id))
+        durable(SYNC, lambda run_id: sync.carry_out(ctx, run_id))
+        durable(IMPORT, lambda run_id: import_orders.carry_out(ctx, run_id))
+        durable(WRITE_BACK, lambda source_id: write_back.carry_out(ctx, source_id))
+
+        @DBOS.workflow(name="sync_all")
+        def sync_all(scheduled_at: object, context: object) -> None:
+            _quietly("sync", lambda: sync.request_due(ctx))
+
+        @DBOS.workflow(name="import_all")
+        def import_all(scheduled_at: object, context: object) -> None:
+            _quietly("import", lambda: import_orders.request_due(ctx))
+
+        @DBOS.workflow(name="nightly")
+        def nightly(scheduled_at: object, context: object) -> None:
+            _quietly("nightly sync", lambda: sync.request_due(ctx, full=True))
+            _quietly("retention", self._forget_finished)
+
+        self._sync_all, self._import_all, self._nightly = sync_all, import_all, nightly
+
+    def _forget_finished(self) -> None:
+        """Finished work older than the retention leaves the engine's tables; the ledger keeps everything."""
+        client = DBOSClient(
+            system_database_engine=self.ctx.db.engine, application_name=APP, serializer=DBOSPortableJSONSerializer()
+        )
+        before = (datetime.now(UTC) - RETENTION).isoformat()
+        while True:
+            old = client.list_workflows(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                end_time=before,
+                limit=500,
+                load_input=False,
+                load_output=False,
+            )
+            if not old:
+                return
+            client.delete_workflows([item.workflow_id for item in old])
+
+    def _sweep_until_stopped(self) -> None:
+        """Start lanes for bookings that came due with no lane alive, and write-backs that wait; every second."""
+        while not self.stopping.wait(SWEEP_SECONDS):
+            _quietly("sweep", lambda: sweep(self.ctx))
+
+
+def sweep(ctx: Context) -> None:
+    """Enqueue one lane for each session with overdue bookings, and one write-back for each shop with waiting ones.
+
+    Work already covered by a living lane is claimed by whoever comes first; a lane that finds nothing ends at once.
+    """
+    now = ctx.now()
+    label = f"sweep-{int(now.timestamp()) // 5}"
+    with ctx.db.read() as tx:
+        overdue = bookings.due_sessions(tx, now - timedelta(seconds=3))
+        shops = write_backs.due_sources(tx, now)
+    if not overdue and not shops:
+        return
+    with ctx.db.write() as tx:
+        for session_id in overdue:
+            ctx.queue.buy(tx, session_id, label, 1)
+        for source_id in shops:
+            ctx.queue.write_back(tx, source_id, label)
+
+
+def _quietly(what: str, do: Callable[[], object]) -> None:
+    """A failing tick is logged; the next one tries again."""
+    try:
+        do()
+    except Exception:
+        log.exception("%s failed", what)
+
+
+def _end_with_parent() -> None:
+    """The pipe closes when whoever started us is gone, however it went."""
+    sys.stdin.buffer.read()
+    time.sleep(0.05)
+    os._exit(0)

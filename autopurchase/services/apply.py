@@ -1,0 +1,138 @@
+"""Applying a plan: one transaction commits the run, its bookings and their place in the queue. Nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autopurchase.domain.booking import BookingState, reference
+from autopurchase.domain.errors import BadInput, Drifted
+from autopurchase.domain.roles import Actor, Role
+from autopurchase.services.context import Context
+from autopurchase.services.plan import usable
+from autopurchase.storage import bookings, lines, plans, runs, sessions
+from autopurchase.storage.database import Connection, Row
+
+
+def apply(ctx: Context, actor: Actor, token: str) -> int:
+    """Commit the plan's run and return its number; the worker does the buying.
+
+    Applying the same plan again returns the same run and changes nothing. Raises Drifted, naming the lines and who has
+    them, when any line changed since the plan was made; BadInput when the plan cannot be applied.
+    """
+    actor.require(Role.OPERATOR)
+    with ctx.db.write() as tx:
+        plan = plans.get(tx, token, lock=True)
+        if plan["run_id"] is not None:
+            return int(plan["run_id"])
+        _applicable(plan)
+        session = sessions.get(tx, plan["session_id"])
+        usable(session)
+        purchases = plan["body"]["purchases"]
+        rows = _unchanged(tx, purchases)
+        run_id = _open_run(ctx, tx, actor, plan, session, len(purchases))
+        _commit_bookings(ctx, tx, actor, run_id, session, purchases, rows)
+        plans.change(tx, plan["id"], state="applied", run_id=run_id)
+        ctx.queue.buy(tx, session["id"], f"run-{run_id}", min(session["concurrency"], len(purchases)))
+    return run_id
+
+
+def _applicable(plan: Row) -> None:
+    if plan["state"] in ("queued", "checking"):
+        raise BadInput("The plan is still being checked: wait until it is ready.")
+    if plan["state"] != "ready":
+        raise BadInput(f"This plan cannot be applied: {plan['error'] or plan['state']}")
+    if plan["body"]["blocked"]:
+        raise BadInput(plan["body"]["blocked"])
+
+
+def _unchanged(tx: Connection, purchases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows of the plan's lines, locked and as planned; otherwise Drifted says which lines went to whom."""
+    planned = {line["number"]: line["version"] for purchase in purchases for line in purchase["lines"]}
+    rows = lines.lock_numbers(tx, list(planned))
+    moved = [row for number, row in rows.items() if row["version"] != planned[number] or not row["ready"]]
+    if moved:
+        raise Drifted(_who_has(tx, moved))
+    return rows
+
+
+def _who_has(tx: Connection, moved: Sequence[Any]) -> str:
+    touches = lines.last_touch(tx, [row["id"] for row in moved])
+    parts = [_one(row, touches.get(row["id"])) for row in moved[:20]]
+    more = f" and {len(moved) - 20} more" if len(moved) > 20 else ""
+    return f"{len(moved)} line(s) changed since the plan was made: {'; '.join(parts)}{more}. Plan again without them."
+
+
+def _one(row: Any, touch: Any) -> str:
+    if touch is None:
+        return f"{row['number']} is now {row['purchase']}"
+    run = f" in run {touch['run_id']}" if touch["run_id"] else ""
+    return f"{row['number']} went to {touch['actor']}{run} (now {row['purchase']})"
+
+
+def _open_run(ctx: Context, tx: Connection, actor: Actor, plan: Any, session: Any, total: int) -> int:
+    numbers = [line["number"] for purchase in plan["body"]["purchases"] for line in purchase["lines"]]
+    shown = ", ".join(f'"{number}"' for number in numbers[:20]) + (", …" if len(numbers) > 20 else "")
+    return runs.create(
+        tx,
+        kind="book",
+        actor=actor.name,
+        at=ctx.now(),
+        call=f'shop.plan(lines=[{shown}], session="{session["name"]}").book()',
+        params={"plan": plan["token"], "hash": plan["hash"], "lines": numbers, **plan["params"]["options"]},
+        session_id=session["id"],
+        total=total,
+    )
+
+
+def _commit_bookings(
+    ctx: Context,
+    tx: Connection,
+    actor: Actor,
+    run_id: int,
+    session: Any,
+    purchases: Sequence[Mapping[str, Any]],
+    rows: Mapping[str, Any],
+) -> None:
+    now = ctx.now()
+    ids = bookings.create_all(
+        tx,
+        [
+            {
+                "run_id": run_id,
+                "session_id": session["id"],
+                "out_order_id": reference(ctx.tag, run_id, position),
+                "state": BookingState.QUEUED.value,
+                "purchase": purchase,
+                "currency": "CNY",
+                "total_minor": purchase["total_fen"],
+                "due_at": now,
+                "created_at": now,
+            }
+            for position, purchase in enumerate(purchases, start=1)
+        ],
+    )
+    placed = [
+        (booking_id, rows[line["number"]], line)
+        for booking_id, purchase in zip(ids, purchases, strict=True)
+        for line in purchase["lines"]
+    ]
+    bookings.add_lines(
+        tx,
+        [
+            {
+                "booking_id": booking_id,
+                "line_id": row["id"],
+                "generation": row["generation"] + 1,
+                "live": True,
+                "quantity": line["quantity"],
+                "price_fen": line["price_fen"],
+            }
+            for booking_id, row, line in placed
+        ],
+    )
+    events = [
+        lines.Event(row["id"], "booking_queued", {"booking": booking_id, "generation": row["generation"] + 1})
+        for booking_id, row, _ in placed
+    ]
+    lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)

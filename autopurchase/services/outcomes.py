@@ -1,0 +1,378 @@
+"""What became of a booking's call, and the one place where it is written: booking, provider orders, lines, run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from autopurchase.domain.booking import BookingState
+from autopurchase.domain.errors import AutopurchaseError, NotSent, RateLimited, Refused, Unknown
+from autopurchase.domain.provider_order import ProviderLine, ProviderOrder, ProviderState
+from autopurchase.domain.purchase import Placed, PlacedLine, PlacedOrder, RefusedLine
+from autopurchase.domain.roles import CLOCK
+from autopurchase.domain.session import Grade, SessionConfig
+from autopurchase.services.context import Context
+from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
+from autopurchase.storage.database import Connection, Row
+
+#: tries of a call that was certainly not sent, before its lines go back to ready
+MAX_NOT_SENT = 12
+#: how often a booking proven not placed is sent again before a person decides
+MAX_RESENT = 3
+#: look-ups that must find nothing, a settle time apart, before "not placed" is believed
+LOOKUPS = 2
+_FAR = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Why: the cause's code, a sentence for the person, and the provider's redacted answer."""
+
+    cause: str = ""
+    sentence: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call said. ``kind``: confirmed, refused, retry, unknown, not_placed, lookup_again, person."""
+
+    kind: str
+    booking: Mapping[str, Any]
+    at: datetime
+    call: str = "create"
+    placed: Placed | None = None
+    readings: tuple[ProviderOrder, ...] = ()
+    said: Said = Said()
+    pause: float = 0.0  # seconds the provider asked all calls to wait
+    due_at: datetime | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unforeseen(error: Exception) -> Unknown:
+    """An error nobody typed, in the middle of a call: it may have gone through. Only its class is kept."""
+    return Unknown(f"The program met an unforeseen {type(error).__name__}; the outcome will be looked up.")
+
+
+def placed(booking: Mapping[str, Any], answer: Placed, at: datetime) -> Outcome:
+    """The create call made orders."""
+    return Outcome("confirmed", booking, at, placed=answer, said=Said(raw=answer.raw))
+
+
+def failed(
+    booking: Mapping[str, Any], error: AutopurchaseError, at: datetime, look_up_at: datetime | None = None
+) -> Outcome:
+    """The create call raised: refused, certainly not sent, or unknown (then looked up at ``look_up_at``)."""
+    said = Said(error.cause, error.sentence, error.raw)
+    if isinstance(error, NotSent) and booking["attempts"] < MAX_NOT_SENT:
+        wait = error.retry_after or min(60.0, 0.5 * 2 ** booking["attempts"])
+        pause = wait if isinstance(error, RateLimited) else 0.0
+        return Outcome("retry", booking, at, due_at=at + timedelta(seconds=wait), pause=pause, said=said)
+    if isinstance(error, Refused | NotSent):
+        return Outcome("refused", booking, at, said=said)
+    return Outcome("unknown", booking, at, due_at=look_up_at or booking["due_at"], said=said)
+
+
+def not_looked_up(booking: Mapping[str, Any], error: AutopurchaseError, at: datetime) -> Outcome:
+    """The look-up itself failed: it says nothing, so it is made again later."""
+    said = Said("unknown_outcome", f"Could not be looked up yet: {error.sentence}", error.raw)
+    wait = error.retry_after or min(300.0, 2.0 * 2 ** min(booking["lookups"], 8))
+    pause = wait if isinstance(error, RateLimited) else 0.0
+    values = {"lookups": booking["lookups"] + 1}
+    due = at + timedelta(seconds=wait)
+    return Outcome("lookup_again", booking, at, "lookup", due_at=due, pause=pause, values=values, said=said)
+
+
+def found(booking: Mapping[str, Any], readings: Sequence[ProviderOrder], at: datetime) -> Outcome:
+    """The look-up found orders that carry our reference."""
+    return Outcome(
+        "confirmed", booking, at, "lookup", readings=tuple(readings), said=Said(sentence="Found by its reference.")
+    )
+
+
+def not_found(booking: Mapping[str, Any], grade: Grade, config: SessionConfig, at: datetime) -> Outcome:
+    """The look-up found nothing: ask once more, send again under the same reference, or hand it to a person."""
+    needed = int(config.settings.get("unknown_lookups", LOOKUPS))
+    count = booking["lookups"] + 1
+    if grade is Grade.C:
+        sentence = "This provider cannot be asked for our reference: look it up on its site, then say what is there."
+        return Outcome("person", booking, at, "lookup", said=Said("person", sentence), due_at=at + _FAR)
+    if count < needed:
+        due = at + timedelta(seconds=max(0.2, config.settle_seconds / needed))
+        return Outcome(
+            "lookup_again",
+            booking,
+            at,
+            "lookup",
+            due_at=due,
+            values={"lookups": count},
+            said=Said("unknown_outcome", "Not found yet; asked again after a while."),
+        )
+    return Outcome(
+        "not_placed", booking, at, "lookup", said=Said(sentence="Not found after the settle time: not placed.")
+    )
+
+
+def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
+    """Write an outcome, in the caller's transaction."""
+    booking = outcome.booking
+    if outcome.kind == "not_placed" and bookings.not_placed_count(tx, booking["id"]) + 1 >= MAX_RESENT:
+        outcome = _to_person(outcome)
+    bookings.add_attempt(
+        tx,
+        booking["id"],
+        kind=outcome.call,
+        outcome=outcome.kind,
+        at=outcome.at,
+        cause=outcome.said.cause,
+        sentence=outcome.said.sentence,
+        raw=outcome.said.raw,
+    )
+    if outcome.pause:
+        limits.pause_calls(tx, booking["session_id"], outcome.pause)
+    _WRITERS[outcome.kind](ctx, tx, outcome, bookings.lines_of(tx, booking["id"]))
+
+
+def _to_person(outcome: Outcome) -> Outcome:
+    sentence = f"Sent {MAX_RESENT} times and never found: a person must look at the provider's site and decide."
+    return Outcome(
+        "person", outcome.booking, outcome.at, "lookup", said=Said("person", sentence), due_at=outcome.at + _FAR
+    )
+
+
+def _record(tx: Connection, outcome: Outcome, events: Sequence[lines.Event]) -> None:
+    lines.record(tx, events, at=outcome.at, actor=CLOCK.name, run_id=outcome.booking["run_id"])
+
+
+def _part_done(tx: Connection, outcome: Outcome) -> None:
+    """One booking of the run reached an end; the last one closes the cell."""
+    run_id = outcome.booking["run_id"]
+    if runs.count_done(tx, run_id):
+        runs.finish(tx, run_id, at=outcome.at, out=summary(tx, run_id))
+
+
+def summary(tx: Connection, run_id: int) -> dict[str, Any]:
+    """Out of a booking run: bookings, lines and fen per state, and lines per cause."""
+    states: dict[str, dict[str, int]] = {}
+    causes: dict[str, int] = {}
+    for row in bookings.run_counts(tx, run_id):
+        state = states.setdefault(row["state"], {"bookings": 0, "lines": 0, "total_fen": 0})
+        state["bookings"] += int(row["bookings"])
+        state["lines"] += int(row["lines"])
+        state["total_fen"] += int(row["total_minor"])
+        if row["cause"]:
+            causes[row["cause"]] = causes.get(row["cause"], 0) + int(row["lines"])
+    return {"states": states, "causes": causes}
+
+
+def _write_retry(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    bookings.change(
+        tx,
+        outcome.booking["id"],
+        state=BookingState.QUEUED.value,
+        cause=outcome.said.cause,
+        sentence=outcome.said.sentence,
+        due_at=outcome.due_at,
+    )
+
+
+def _write_unknown(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    booking = outcome.booking
+    bookings.change(
+        tx,
+        booking["id"],
+        state=BookingState.UNKNOWN.value,
+        cause=outcome.said.cause,
+        sentence=outcome.said.sentence,
+        due_at=outcome.due_at,
+        **outcome.values,
+    )
+    _record(tx, outcome, [lines.Event(row["line_id"], "booking_unknown", {"booking": booking["id"]}) for row in tied])
+
+
+def _write_lookup_again(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    if outcome.booking["state"] == BookingState.SENDING:  # left behind by a process that died: say so on the lines
+        _write_unknown(ctx, tx, outcome, tied)
+        return
+    bookings.change(tx, outcome.booking["id"], sentence=outcome.said.sentence, due_at=outcome.due_at, **outcome.values)
+
+
+def _write_person(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    _write_unknown(ctx, tx, outcome, tied)
+    _part_done(tx, outcome)
+
+
+def _write_not_placed(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    booking = outcome.booking
+    bookings.change(
+        tx, booking["id"], state=BookingState.QUEUED.value, cause="", sentence=outcome.said.sentence, due_at=outcome.at
+    )
+    _record(tx, outcome, [lines.Event(row["line_id"], "booking_requeued", {"booking": booking["id"]}) for row in tied])
+
+
+def _write_refused(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    booking = outcome.booking
+    bookings.change(
+        tx,
+        booking["id"],
+        state=BookingState.REFUSED.value,
+        cause=outcome.said.cause,
+        sentence=outcome.said.sentence,
+        finished_at=outcome.at,
+    )
+    bookings.free_lines(tx, [row["id"] for row in tied])
+    data = {"booking": booking["id"], "cause": outcome.said.cause, "sentence": outcome.said.sentence}
+    _record(tx, outcome, [lines.Event(row["line_id"], "booking_refused", data) for row in tied])
+    _part_done(tx, outcome)
+
+
+def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+    booking = outcome.booking
+    answer = outcome.placed or _as_placed(outcome.readings)
+    refused = {line.number: line for line in answer.refused}
+    kept = [row for row in tied if row["number"] not in refused]
+    homes = match(answer.orders, kept)
+    stored = _store_orders(tx, outcome, answer, {order for order, _ in homes.values()})
+    for row in kept:
+        order, line_id = homes[row["number"]]
+        bookings.link(tx, row["id"], stored[order].id, stored[order].line_ids.get(line_id))
+    bookings.change(
+        tx,
+        booking["id"],
+        state=BookingState.CONFIRMED.value,
+        cause="",
+        sentence=outcome.said.sentence,
+        finished_at=outcome.at,
+        pay_url=answer.pay_url,
+    )
+    events = [
+        lines.Event(
+            row["line_id"],
+            "booking_confirmed",
+            {"booking": booking["id"], "provider_order": homes[row["number"]][0]},
+        )
+        for row in kept
+    ]
+    gone = [row for row in tied if row["number"] in refused]
+    bookings.free_lines(tx, [row["id"] for row in gone])
+    events += [_refused_event(booking["id"], row["line_id"], refused[row["number"]]) for row in gone]
+    _record(tx, outcome, events)
+    write_backs.ask(tx, sorted({row["order_id"] for row in kept}), outcome.at)
+    _part_done(tx, outcome)
+
+
+def _refused_event(booking_id: int, line_id: int, refused: RefusedLine) -> lines.Event:
+    data = {"booking": booking_id, "cause": refused.cause, "sentence": refused.text}
+    return lines.Event(line_id, "booking_refused", data)
+
+
+def _as_placed(readings: Sequence[ProviderOrder]) -> Placed:
+    """Orders found by a look-up in the shape of a create answer."""
+    orders = tuple(
+        PlacedOrder(
+            provider_order_id=reading.provider_order_id,
+            total=reading.total,
+            freight=reading.freight,
+            lines=tuple(
+                PlacedLine(
+                    number="",
+                    provider_line_id=line.provider_line_id,
+                    item_id=line.item_id,
+                    sku_id=line.sku_id,
+                    spec_id=line.spec_id,
+                    quantity=line.quantity,
+                    amount=line.amount,
+                )
+                for line in reading.lines
+            ),
+        )
+        for reading in sorted(readings, key=lambda r: (r.created_at is None, r.created_at, r.provider_order_id))
+    )
+    return Placed(orders, pay_url=next((reading.pay_url for reading in readings if reading.pay_url), ""))
+
+
+def _store_orders(
+    tx: Connection, outcome: Outcome, answer: Placed, homes: set[str]
+) -> dict[str, provider_orders.Stored]:
+    """Store the orders; one that is home to no line (a double at the provider) stays unbound, so that it is seen."""
+    booking = outcome.booking
+    readings = outcome.readings or tuple(_reading(order, booking["out_order_id"], outcome) for order in answer.orders)
+    return {
+        reading.provider_order_id: provider_orders.store(
+            tx,
+            booking["session_id"],
+            reading,
+            outcome.at,
+            booking["id"] if reading.provider_order_id in homes else None,
+        )
+        for reading in readings
+    }
+
+
+def _reading(order: PlacedOrder, reference: str, outcome: Outcome) -> ProviderOrder:
+    return ProviderOrder(
+        provider_order_id=order.provider_order_id,
+        state=ProviderState.UNPAID,
+        raw_status="",
+        reference=reference,
+        total=order.total,
+        freight=order.freight,
+        created_at=outcome.at,
+        complete=False,
+        pay_url=outcome.placed.pay_url if outcome.placed else "",
+        lines=tuple(
+            ProviderLine(
+                provider_line_id=line.provider_line_id,
+                item_id=line.item_id,
+                sku_id=line.sku_id,
+                spec_id=line.spec_id,
+                quantity=line.quantity,
+                state=ProviderState.UNPAID,
+                amount=line.amount,
+            )
+            for line in order.lines
+            if line.provider_line_id
+        ),
+    )
+
+
+def match(orders: Sequence[PlacedOrder], kept: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """Line number -> (provider order id, provider line id or ""), for every line of the booking.
+
+    By our own number where the answer echoes it, else by SKU or spec, else by item; a line that matches nothing
+    belongs to the first order, whose reading will tell more.
+    """
+    placed_lines = [(order.provider_order_id, line) for order in orders for line in order.lines]
+    homes = {}
+    for row in kept:
+        scored = [(_likeness(row, line), position) for position, (_, line) in enumerate(placed_lines)]
+        best = max(scored, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
+        if best[0]:
+            order_id, line = placed_lines[best[1]]
+            homes[row["number"]] = order_id, line.provider_line_id
+        else:
+            homes[row["number"]] = orders[0].provider_order_id, ""
+    return homes
+
+
+def _likeness(row: Row, line: PlacedLine) -> int:
+    if line.number:
+        return 4 if line.number == row["number"] else 0
+    if line.spec_id and line.spec_id == row["spec_id"]:
+        return 3
+    if line.sku_id and line.sku_id == row["sku_id"]:
+        return 2
+    return 1 if line.item_id and line.item_id == row["item_id"] else 0
+
+
+_WRITERS = {
+    "confirmed": _write_confirmed,
+    "refused": _write_refused,
+    "retry": _write_retry,
+    "unknown": _write_unknown,
+    "not_placed": _write_not_placed,
+    "lookup_again": _write_lookup_again,
+    "person": _write_person,
+}

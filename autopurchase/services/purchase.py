@@ -1,0 +1,249 @@
+"""Buying: what a lane of the worker does. Claim → commit the intent → call once → commit what became of it.
+
+A lane works off the due bookings of one session. The intent of the next booking is committed in the same transaction as
+the outcome of the last one, with the reserved call slot, so a booking costs one commit. A process killed anywhere
+leaves a booking in ``sending``; when its due time comes it is treated as unknown and looked up, never sent again blindly.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from autopurchase.domain.booking import BookingState
+from autopurchase.domain.errors import AutopurchaseError, Misuse, NotSent, Refused, SessionRefused
+from autopurchase.domain.money import Money
+from autopurchase.domain.purchase import Purchase, PurchaseLine
+from autopurchase.domain.session import Address, SessionConfig, SessionState
+from autopurchase.ports import Provider
+from autopurchase.services import outcomes
+from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
+from autopurchase.services.context import Context
+from autopurchase.services.fresh import refresh_orders
+from autopurchase.services.outcomes import Outcome
+from autopurchase.storage import bookings, limits, runs, sessions
+from autopurchase.storage.database import Connection, Row
+
+log = logging.getLogger(__name__)
+
+#: a lane stays for work that comes due within this many seconds, then leaves it to the sweep
+PATIENCE = 30.0
+#: shop orders read longer ago than this are read again right before money is committed
+FRESH_SECONDS = 120.0
+#: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
+_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One booking a lane has claimed. ``kind``: create, lookup, or refuse (without any call)."""
+
+    kind: str
+    booking: Mapping[str, Any]
+    starts: float  # time.monotonic() of the reserved call slot
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Nothing to do now; look again after ``seconds``."""
+
+    seconds: float
+
+
+def work(ctx: Context, session_id: int, holder: str) -> dict[str, int]:
+    """Work off the session's due bookings; returns how many ended how. Safe to run again after a crash.
+
+    ``holder`` names the lane: run again under the same name it takes its own call slot back at once.
+    """
+    lane = _Lane(ctx, session_id, holder)
+    try:
+        while lane.turn():
+            pass
+    finally:
+        with ctx.db.write() as tx:
+            limits.drop_lease(tx, sessions.lease_name(session_id), holder)
+    return dict(lane.counts)
+
+
+class _Lane:
+    """One caller of a session: at most one call under way."""
+
+    def __init__(self, ctx: Context, session_id: int, holder: str) -> None:
+        self.ctx, self.session_id, self.holder = ctx, session_id, holder
+        self.counts: Counter[str] = Counter()
+        self._outcome: Outcome | None = None
+        self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
+
+    def turn(self) -> bool:
+        """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
+        with self.ctx.db.write() as tx:
+            if self._outcome is not None:
+                outcomes.store(self.ctx, tx, self._outcome)
+                self.counts[self._outcome.kind] += 1
+                self._outcome = None
+            task = self._next(tx)
+        if isinstance(task, _Task):
+            self._outcome = self._carry_out(task)
+        elif task is not None:
+            time.sleep(task.seconds)
+        return task is not None
+
+    def _next(self, tx: Connection) -> _Task | _Wait | None:
+        session = sessions.get(tx, self.session_id)
+        now = self.ctx.now()
+        booking = bookings.claim(tx, self.session_id, self.holder, now)
+        if booking is None:
+            return self._rest(tx, now)
+        if booking["state"] == BookingState.QUEUED:
+            if session["state"] != SessionState.ACTIVE:
+                return _Task("refuse", dict(booking), time.monotonic())
+            if self._capped(tx, session, booking, now):
+                return _Wait(0.0)
+        config = self._open(session)[0]
+        name = sessions.lease_name(self.session_id)
+        if not limits.take_lease(tx, name, config.concurrency, self.holder, lease_seconds(config)):
+            return _Wait(0.2)
+        return self._intend(tx, booking, config, now)
+
+    def _rest(self, tx: Connection, now: datetime) -> _Wait | None:
+        """Give the call slot back; stay when something comes due soon."""
+        limits.drop_lease(tx, sessions.lease_name(self.session_id), self.holder)
+        due = bookings.next_due(tx, self.session_id)
+        if due is None or (due - now).total_seconds() > PATIENCE:
+            return None
+        return _Wait(min(1.0, max(0.05, (due - now).total_seconds())))
+
+    def _capped(self, tx: Connection, session: Row, booking: Row, now: datetime) -> bool:
+        """Queue behind the daily cap: caps are kept, never dodged."""
+        cap = session["daily_cap"]
+        if not cap or booking["sent_at"]:
+            return False
+        used = sessions.used_since(tx, sessions.day_start(now), self.session_id).get(self.session_id, 0)
+        if used < cap:
+            return False
+        sentence = f"Waiting: the daily cap of {cap} bookings of session {session['name']} is used up."
+        bookings.postpone(tx, self.session_id, sessions.next_day(now), sentence)
+        return True
+
+    def _intend(self, tx: Connection, booking: Row, config: SessionConfig, now: datetime) -> _Task:
+        """Commit what is about to happen, before it happens, with the call slot it will use."""
+        pause = limits.reserve_call(tx, self.session_id, config.rate_per_second)
+        starts = now + timedelta(seconds=pause)
+        values: dict[str, Any] = {"claimed_by": self.holder}
+        if needs_lookup(booking):
+            kind = "lookup"
+            values |= {"due_at": starts + timedelta(seconds=config.timeout_seconds * 3 + _GRACE)}
+        else:
+            kind = "create"
+            wait = max(config.settle_seconds, config.timeout_seconds + _GRACE)
+            values |= {
+                "state": BookingState.SENDING.value,
+                "attempts": booking["attempts"] + 1,
+                "lookups": 0,
+                "sent_at": starts,
+                "due_at": starts + timedelta(seconds=wait),
+            }
+        bookings.change(tx, booking["id"], **values)
+        runs.start(tx, booking["run_id"], now)
+        return _Task(kind, {**booking, **values}, time.monotonic() + pause)
+
+    def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
+        """The provider as this session sees it; opened once a lane, as sessions rarely change under it."""
+        if self._opened is None:
+            config = config_of(self.ctx, session)
+            pace = SessionPace(self.ctx, self.session_id, config.rate_per_second)
+            self._opened = config, open_provider(self.ctx, config, pace), pace
+        return self._opened
+
+    def _carry_out(self, task: _Task) -> Outcome:
+        if task.kind == "refuse":
+            return outcomes.failed(task.booking, SessionRefused(), self.ctx.now())
+        if self._opened is None:
+            raise Misuse("A lane calls only with an open session.")
+        config, provider, pace = self._opened
+        pace.first = task.starts
+        if task.kind == "lookup":
+            return self._look_up(task.booking, config, provider)
+        return self._create(task.booking, config, provider)
+
+    def _create(self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider) -> Outcome:
+        try:
+            self._still_payable(booking)
+        except (Refused, NotSent) as error:
+            return outcomes.failed(booking, error, self.ctx.now())
+        settle = booking["due_at"] - booking["sent_at"]
+        booking = self._restamp(booking, settle)
+        try:
+            placed = provider.create(purchase_of(booking["purchase"], config.ship_to), booking["out_order_id"])
+        except AutopurchaseError as error:
+            return outcomes.failed(booking, error, self.ctx.now(), self.ctx.now() + settle)
+        except Exception as error:
+            log.exception("create call of booking %s ended in an unforeseen error", booking["id"])
+            return outcomes.failed(booking, outcomes.unforeseen(error), self.ctx.now(), self.ctx.now() + settle)
+        return outcomes.placed(booking, placed, self.ctx.now())
+
+    def _still_payable(self, booking: Mapping[str, Any]) -> None:
+        """Read the customers' orders again when that is some time ago; raises Refused when one may not be bought now."""
+        order_ids = sorted({line["order_id"] for line in booking["purchase"]["lines"]})
+        fresh = refresh_orders(self.ctx, order_ids, older_than_seconds=FRESH_SECONDS)
+        held = [why for why in fresh.values() if why]
+        if held:
+            raise Refused("The shop no longer shows this order as paid and open.", cause=held[0])
+
+    def _restamp(self, booking: Mapping[str, Any], settle: timedelta) -> Mapping[str, Any]:
+        """Asking the shop took time: the moment of sending, and so the settle time, begin anew."""
+        now = self.ctx.now()
+        if now - booking["sent_at"] < timedelta(seconds=1):
+            return booking
+        values = {"sent_at": now, "due_at": now + settle}
+        with self.ctx.db.write() as tx:
+            bookings.change(tx, booking["id"], **values)
+        if self._opened:
+            self._opened[2].first = None  # the reserved call slot has passed: take a new one
+        return {**booking, **values}
+
+    def _look_up(self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider) -> Outcome:
+        purchase = purchase_of(booking["purchase"], config.ship_to)
+        try:
+            found = provider.find_by_reference(booking["out_order_id"], booking["sent_at"], purchase)
+        except AutopurchaseError as error:
+            return outcomes.not_looked_up(booking, error, self.ctx.now())
+        except Exception as error:
+            log.exception("look-up of booking %s ended in an unforeseen error", booking["id"])
+            return outcomes.not_looked_up(booking, outcomes.unforeseen(error), self.ctx.now())
+        if found:
+            return outcomes.found(booking, found, self.ctx.now())
+        return outcomes.not_found(booking, provider.manifest.grade, config, self.ctx.now())
+
+
+def needs_lookup(booking: Row) -> bool:
+    """Whether the provider is asked for our reference before anything is sent: after an attempt of open outcome."""
+    return booking["state"] in (BookingState.SENDING, BookingState.UNKNOWN)
+
+
+def purchase_of(stored: Mapping[str, Any], ship_to: Address) -> Purchase:
+    """The purchase as it was frozen in the plan."""
+    return Purchase(
+        seller_id=stored["seller_id"],
+        ship_to=ship_to,
+        total=Money(stored["total_fen"], "CNY"),
+        prepared=stored["prepared"],
+        lines=tuple(
+            PurchaseLine(
+                number=line["number"],
+                item_id=line["item_id"],
+                sku_id=line["sku_id"],
+                spec_id=line["spec_id"],
+                quantity=line["quantity"],
+                title=line["title"],
+                price=Money(line["price_fen"], "CNY"),
+                prepared=line["prepared"],
+            )
+            for line in stored["lines"]
+        ),
+    )

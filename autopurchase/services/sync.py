@@ -1,0 +1,215 @@
+"""Synchronisation: what the provider says of our orders becomes what we know. List calls, overlapping, idempotent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from autopurchase.domain.errors import AutopurchaseError, Unknown
+from autopurchase.domain.provider_order import ProviderOrder, ProviderState, purchase_state
+from autopurchase.domain.roles import CLOCK, Actor, Role
+from autopurchase.domain.session import SessionConfig, SessionState
+from autopurchase.ports import Provider
+from autopurchase.services.calls import call_lease, config_of, open_provider
+from autopurchase.services.context import Context
+from autopurchase.storage import bookings, provider_orders, runs, sessions, write_backs
+from autopurchase.storage import lines as history
+from autopurchase.storage.database import Connection, Row
+
+#: windows overlap by this much: providers' clocks and rows that move between pages
+OVERLAP = timedelta(minutes=10)
+#: how far the first sync of a session looks back
+FIRST_LOOK_BACK = timedelta(days=30)
+#: states whose list reading may be poorer than a detail call: why it closed, and the parcels
+_NEEDS_DETAIL = frozenset(
+    {ProviderState.CLOSED, ProviderState.PARTLY_SHIPPED, ProviderState.SHIPPED, ProviderState.DELIVERED}
+)
+
+
+def request(
+    ctx: Context,
+    actor: Actor,
+    *,
+    session: str | None = None,
+    full: bool = False,
+    lines: Sequence[str] | None = None,
+) -> list[int]:
+    """Ask the worker to synchronise one session, all active ones (None), or the orders of some lines; run numbers.
+
+    A session whose sync is already waiting or running gets no second one: the run under way is returned.
+    """
+    actor.require(Role.OPERATOR)
+    with ctx.db.write() as tx:
+        if lines is not None:
+            return _request_lines(ctx, tx, actor, lines)
+        rows = [sessions.by_name(tx, session)] if session else _active(tx)
+        return [_request_one(ctx, tx, actor, row, full=full) for row in rows]
+
+
+def _active(tx: Connection) -> list[Row]:
+    return [row for row in sessions.listing(tx) if row["state"] == SessionState.ACTIVE]
+
+
+def request_due(ctx: Context, *, full: bool = False) -> list[int]:
+    """The clock's sync of every active session."""
+    return request(ctx, CLOCK, full=full)
+
+
+def _request_one(ctx: Context, tx: Connection, actor: Actor, session: Row, *, full: bool) -> int:
+    waiting = runs.open_of(tx, "sync", session["id"])
+    if waiting is not None and (not full or waiting["params"].get("full")):
+        return int(waiting["id"])
+    run_id = runs.create(
+        tx,
+        kind="sync",
+        actor=actor.name,
+        at=ctx.now(),
+        call=f'shop.sync("{session["name"]}"{", full=True" if full else ""})',
+        params={"full": full},
+        session_id=session["id"],
+    )
+    ctx.queue.sync(tx, run_id)
+    return run_id
+
+
+def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence[str]) -> list[int]:
+    rows = history.find(tx, numbers)
+    orders: dict[int, list[str]] = {}
+    for row in provider_orders.numbers_for_lines(tx, [row["id"] for row in rows.values()]):
+        orders.setdefault(row["session_id"], []).append(row["provider_order_id"])
+    found = []
+    for session_id, wanted in orders.items():
+        run_id = runs.create(
+            tx,
+            kind="sync",
+            actor=actor.name,
+            at=ctx.now(),
+            call=f"shop.sync(lines={list(rows)!r})",
+            params={"orders": wanted},
+            session_id=session_id,
+        )
+        ctx.queue.sync(tx, run_id)
+        found.append(run_id)
+    return found
+
+
+def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
+    """Carry out a sync run: read, store, move the lines; safe to run again. Errors end in the run, as a sentence."""
+    with ctx.db.write() as tx:
+        run = runs.get(tx, run_id)
+        if run["state"] in ("done", "failed"):
+            return {}
+        runs.start(tx, run_id, ctx.now())
+        session = sessions.get(tx, run["session_id"])
+    counts: Counter[str] = Counter()
+    try:
+        config = config_of(ctx, session)
+        until = ctx.now()
+        with call_lease(ctx, config) as renew:
+            provider = open_provider(ctx, config)
+            for page in _pages(ctx, provider, session, run["params"], until):
+                renew()
+                counts += _take(ctx, provider, config, run_id, page)
+    except AutopurchaseError as error:
+        with ctx.db.write() as tx:
+            sessions.change(tx, session["id"], sync_error=error.sentence)
+            runs.finish(tx, run_id, at=ctx.now(), out=dict(counts), error=error.sentence)
+        return dict(counts)
+    with ctx.db.write() as tx:
+        now = ctx.now()
+        if "orders" not in run["params"]:  # the watermark moves only after all pages are stored
+            sessions.change(tx, session["id"], synced_at=now, watermark=until, sync_error="")
+        runs.finish(tx, run_id, at=now, out=dict(counts))
+    return dict(counts)
+
+
+def _pages(
+    ctx: Context, provider: Provider, session: Row, params: dict[str, Any], until: datetime
+) -> Iterator[Sequence[ProviderOrder]]:
+    if "orders" in params:
+        yield from ([provider.get(number)] for number in params["orders"])
+        return
+    since = session["watermark"] - OVERLAP if session["watermark"] else until - FIRST_LOOK_BACK
+    if params.get("full"):
+        since = _oldest_open(ctx, session["id"], since)
+    yield from provider.changed_since(since, until)
+
+
+def _oldest_open(ctx: Context, session_id: int, since: datetime) -> datetime:
+    """A full sync reads everything changed since the oldest order that is not final was made."""
+    with ctx.db.read() as tx:
+        rows = provider_orders.open_numbers(tx, session_id)
+    starts: list[datetime] = [row["created_at"] or row["first_seen_at"] for row in rows]
+    return min([since, *(start - OVERLAP for start in starts)])
+
+
+def _take(
+    ctx: Context, provider: Provider, config: SessionConfig, run_id: int, page: Sequence[ProviderOrder]
+) -> Counter[str]:
+    """Store one page and move the lines it is about, in one transaction."""
+    readings = [_in_full(ctx, provider, config, reading) for reading in page]
+    counts: Counter[str] = Counter(orders=len(readings))
+    with ctx.db.write() as tx:
+        now = ctx.now()
+        stored = [provider_orders.store(tx, config.id, reading, now) for reading in readings]
+        counts["changed"] += sum(item.changed for item in stored)
+        counts["unbound"] += sum(item.booking_id is None for item in stored)
+        counts["unknown_words"] += sum(reading.state is ProviderState.UNKNOWN for reading in readings)
+        counts += move_lines(tx, [item.id for item in stored if item.booking_id], now, run_id)
+        runs.progress(tx, run_id, runs.get(tx, run_id)["done"] + len(readings))
+    return counts
+
+
+def _in_full(ctx: Context, provider: Provider, config: SessionConfig, reading: ProviderOrder) -> ProviderOrder:
+    """The detail of an order whose list reading cannot tell enough, read only when something changed."""
+    if reading.complete or reading.state not in _NEEDS_DETAIL:
+        return reading
+    with ctx.db.read() as tx:
+        known = provider_orders.by_number(tx, config.id, reading.provider_order_id)
+    seen = known is not None and known["complete"] and known["modified_at"] == reading.modified_at
+    if seen and known is not None and known["state"] == reading.state:
+        return reading
+    try:
+        return provider.get(reading.provider_order_id)
+    except Unknown:
+        return reading
+
+
+def move_lines(
+    tx: Connection, order_keys: Sequence[int], now: datetime, run_id: int | None, actor: Actor = CLOCK
+) -> Counter[str]:
+    """Bring the lines of these provider orders to what the provider says; counts lines per new purchase state."""
+    if not order_keys:
+        return Counter()
+    tied = provider_orders.booked_lines(tx, order_keys)
+    states = history.states(tx, [row["line_id"] for row in tied])
+    events, freed, counts = [], [], Counter[str]()
+    for row in tied:
+        event = _moved(row, states[row["line_id"]])
+        if event is None:
+            continue
+        events.append(event)
+        target = purchase_state(ProviderState(event.data["state"]), event.data["reason"])
+        counts[target[0].value if target else "unknown"] += 1
+        if event.data["state"] == ProviderState.CLOSED:
+            freed.append(row)
+    history.record(tx, events, at=now, actor=actor.name, run_id=run_id)
+    bookings.free_lines(tx, [row["id"] for row in freed])
+    bookings.end_without_lines(tx, sorted({row["booking_id"] for row in freed}), now)
+    write_backs.ask(tx, history.orders_of(tx, [event.line_id for event in events]), now)
+    return counts
+
+
+def _moved(row: Row, state: Any) -> history.Event | None:
+    """The event that brings a line to its provider state; None when it is there already or the state says nothing."""
+    seen = row["line_state"] or row["order_state"]
+    if row["order_state"] == ProviderState.CLOSED or seen == ProviderState.UNKNOWN:
+        seen = row["order_state"]
+    reason = (row["line_reason"] or row["order_reason"]) if seen == ProviderState.CLOSED else ""
+    target = purchase_state(ProviderState(seen), reason or "")
+    if target is None or (state.purchase, state.cause) == target:
+        return None
+    data = {"provider_order": row["provider_order_id"], "state": seen, "reason": reason or ""}
+    return history.Event(row["line_id"], "provider_moved", data)
