@@ -12,7 +12,7 @@ from autopurchase.sandbox.market import Basket, Want
 from autopurchase.sandbox.orders import Order
 
 TRADE_TYPES = ("assureTrade", "alipay")
-FLOWS = ("general", "fenxiao", "saleproxy", "paired", "boutiquefenxiao", "boutiquepifa")
+FLOWS = ("general", "fenxiao", "paired", "boutiquefenxiao", "boutiquepifa")  # `saleproxy` needs a relation
 ADDRESS_ID = 593_861_699  # the one saved address of every account
 WAREHOUSE = {
     "fullName": "仓库收货组", "mobile": "13800000000", "provinceText": "广东省", "cityText": "广州市",
@@ -23,6 +23,7 @@ MOST_SKUS = 50
 
 def preview(call: Call) -> Answer:
     """alibaba.createOrder.preview"""
+    _check_words(call)
     _address(call)
     wants, failed = _wants(call)
     if failed:
@@ -168,7 +169,7 @@ def _check_words(call: Call) -> None:
     if trade_type and trade_type not in TRADE_TYPES:
         raise BusinessRefusal("400", f"not support tradeType:【{trade_type}】")
     if flow and flow not in FLOWS:
-        raise BusinessRefusal("500_007", f"flow {flow} is not allowed")
+        raise BusinessRefusal("500_007", f"没有代销关系 flow {flow} is not allowed")
     if len(call.text("message")) > 500:
         raise BusinessRefusal("400", "message is longer than 500 characters")
 

@@ -16,7 +16,7 @@ def check(accounts: Accounts, url_path: str, app_key: str, params: dict[str, str
     if not params.get("_aop_signature"):
         raise refusal("gw.SignatureMissing", "Signature is missing")
     stamp = params.get("_aop_timestamp", str(now_ms()))
-    skewed = not stamp.isdigit() or abs(int(stamp) - now_ms()) > SKEW_MS
+    skewed = not stamp.isdecimal() or abs(int(stamp) - now_ms()) > SKEW_MS
     if skewed or not same(aop_sha1(secret, url_path, params), params["_aop_signature"]):
         raise refusal("gw.SignatureInvalid", "Invalid signature")
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from autopurchase.sandbox import alibaba_views as views
 from autopurchase.sandbox.alibaba_buy import ADDRESS_ID, WAREHOUSE
-from autopurchase.sandbox.alibaba_gate import family_c
+from autopurchase.sandbox.alibaba_gate import family_c, refusal
 from autopurchase.sandbox.calls import Answer, BusinessRefusal, Call
 from autopurchase.sandbox.faults import draw
 from autopurchase.sandbox.orders import Order, ready_to_pay
-from autopurchase.sandbox.when import aop_date, now_ms, parse_aop_date
+from autopurchase.sandbox.when import WEST, aop_date, now_ms, parse_aop_date
 
 PAYABLE_AT_ONCE = 100
 
@@ -53,10 +53,8 @@ def receive_address(call: Call) -> Answer:
 
 def order_list(call: Call) -> Answer:
     """alibaba.trade.getBuyerOrderList, newest first; does not echo `outOrderId`."""
-    found = [order for order in _listed(call) if order.visible_from <= now_ms()]
     wanted = call.text("orderStatus")
-    if wanted:
-        found = [order for order in found if views.main_status(order) == wanted]
+    found = [order for order in _listed(call) if wanted in ("", views.main_status(order))]
     found.sort(key=lambda order: order.id, reverse=True)
     page, size = max(call.number("page", 1), 1), min(max(call.number("pageSize", 20), 1), 50)
     shown = found[(page - 1) * size: page * size]
@@ -65,6 +63,8 @@ def order_list(call: Call) -> Answer:
 
 
 def _listed(call: Call) -> list[Order]:
+    if call.text("isHis") == "true" or call.text("bizTypes"):  # nothing is old; bizTypes is reported to filter to none
+        return []
     reference = call.text("outOrderId")
     created = _window(call, "createStartTime", "createEndTime")
     modified = _window(call, "modifyStartTime", "modifyEndTime")
@@ -74,11 +74,15 @@ def _listed(call: Call) -> list[Order]:
         by, span = ("modified", modified) if any(modified) else ("created", created)
         orders = list(call.market.store.window("alibaba1688", call.account, by, *span))
     return [order for order in orders
-            if _inside(order.created, created) and _inside(order.modified, modified) and _sold_by(call, order)]
+            if _inside(order.created, created) and _inside(order.modified, modified) and _asked(call, order)]
 
 
-def _sold_by(call: Call, order: Order) -> bool:
-    return call.text("sellerMemberId") in ("", order.seller_id)
+def _asked(call: Call, order: Order) -> bool:
+    refund = "refundsuccess" if order.close_reason == "refunded" else ""
+    return (
+        order.visible_from <= now_ms() and call.text("sellerMemberId") in ("", order.seller_id)
+        and call.text("refundStatus") in ("", refund)
+    )
 
 
 def _window(call: Call, start: str, end: str) -> tuple[int | None, int | None]:
@@ -95,9 +99,12 @@ def _inside(moment: int, span: tuple[int | None, int | None]) -> bool:
 
 
 def _loose(call: Call, view: dict[str, Any]) -> dict[str, Any]:
-    """Sometimes `idOfStr` is a bare number, as in one official sample."""
+    """Sometimes, as in official samples, `idOfStr` is a bare number and dates carry another offset."""
     if call.market.settings.quirks and draw("ids" + call.request_id) < 0.2:
-        view["baseInfo"]["idOfStr"] = view["baseInfo"]["id"]
+        base = view["baseInfo"]
+        base["idOfStr"] = base["id"]
+        for name in ("createTime", "modifyTime"):
+            base[name] = aop_date(parse_aop_date(base[name]), WEST)
     return view
 
 
@@ -109,6 +116,8 @@ def buyer_view(call: Call) -> Answer:
 
 
 def _mine(call: Call, name: str, foreign: str = "400_3") -> Order:
+    if call.text("webSite") != "1688" or not call.text(name):
+        raise refusal("gw.ParamMissing", f"webSite=1688 and {name} are required")
     order = call.market.store.orders.get(call.number(name, 0))
     if order is None or order.market != "alibaba1688" or order.visible_from > now_ms():
         raise BusinessRefusal("ORDER_NOT_EXIST", "订单不存在 order does not exist")

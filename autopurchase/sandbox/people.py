@@ -75,7 +75,7 @@ class People:
     async def cashier(self, request: Request) -> Response:
         """Where payment links lead; `ids` are separated by commas or semicolons."""
         form = dict(await pairs(request))
-        ids = [part for part in form.get("ids", "").replace(";", ",").split(",") if part.isdigit()]
+        ids = [part for part in form.get("ids", "").replace(";", ",").split(",") if part.isdecimal()]
         orders = [order for order in (self.market.store.orders.get(int(number)) for number in ids) if order]
         if request.method == "POST":
             for order in orders:
@@ -99,7 +99,7 @@ class People:
         """A picture of an item, or of one of its SKUs."""
         item_id, _, place = request.path_params["name"].partition("-")
         item = self.items.get(item_id)
-        if item is None or (place and not (place.isdigit() and int(place) < len(item.skus))):
+        if item is None or (place and not (place.isdecimal() and int(place) < len(item.skus))):
             return Response("no such picture", 404)
         return Response(picture(item, int(place) if place else None), media_type="image/svg+xml",
                         headers={"Cache-Control": "max-age=86400"})
@@ -120,8 +120,7 @@ class People:
             if "rules" in form:
                 self.control.faults({"rules": json.loads(form["rules"] or "[]")})
             else:
-                apis = tuple(api.strip() for api in form.get("declined_apis", "").split(",") if api.strip())
-                self.control.settings({**form, "declined_apis": apis})
+                self.control.settings(form)
         except (ValueError, TypeError, AttributeError) as error:
             return f"Not set: {error}"
         return "Set."

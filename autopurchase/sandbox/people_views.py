@@ -59,7 +59,7 @@ def order_list(market: Market, chosen: dict[str, str]) -> str:
     """The list with its filters; newest first, one page at a time."""
     found = [order for order in market.store.orders.values() if _fits(order, chosen)]
     found.sort(key=lambda order: order.id, reverse=True)
-    number = max(int(chosen["page"]), 1) if chosen.get("page", "").isdigit() else 1
+    number = max(int(chosen["page"]), 1) if chosen.get("page", "").isdecimal() else 1
     shown = found[(number - 1) * PAGE: number * PAGE]
     text = html.escape(chosen.get("text", ""))
     form = (
@@ -166,7 +166,8 @@ def goods_page(items: list[Item]) -> str:
 def item_page(market: Market, item: Item) -> str:
     """An item with its SKUs."""
     rows = [[f'<img src="{sku.photo_url}" width="54" alt="">', _words(sku.options), _words(sku.options_en),
-             sku.sku_id, sku.spec_id, yuan(market.sku_price(sku)), str(market.stock(sku)), f"{sku.weight} g"] for sku in item.skus]
+             sku.sku_id, sku.spec_id,
+             yuan(market.sku_price(sku)), str(market.stock(sku)), f"{sku.weight} g"] for sku in item.skus]
     heads = ["", "规格", "Options", "SKU", "Spec", "Price", "Stock", "Weight"]
     seller = item.seller
     return (

@@ -54,8 +54,9 @@ def picture(item: Item, place: int | None) -> str:
         values = [value for _, value in item.skus[place].options_en]
         tint = next((HEX[value] for value in values if value in HEX), tint)
         caption = " · ".join(values)
+    height = 118 if caption else 100
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 118" width="400" height="472" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 {height}" width="400" height="{4 * height}">'
         f"<title>{html.escape(item.title_en)}</title>"
         f'<rect width="100" height="118" fill="#eef0f2"/><rect width="100" height="100" fill="{tint}" opacity=".16"/>'
         f'<g fill="{tint}" stroke="{tint}" stroke-linejoin="round" stroke-width="1.5">{_outline(item)}</g>'

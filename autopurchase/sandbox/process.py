@@ -81,7 +81,7 @@ class Sandbox:
     def kill(self) -> None:
         """Kill it like a power cut (SIGKILL) and wait."""
         self.process.kill()
-        self._reap()
+        _bury(self.process)
 
     def stop(self) -> None:
         """Ask it to end; kill it after five seconds."""
@@ -91,16 +91,20 @@ class Sandbox:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        self._reap()
+        _bury(self.process)
 
-    def _reap(self) -> None:
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                pipe.close()
+
+def _bury(process: subprocess.Popen[bytes]) -> None:
+    """Wait for an ended process and close its pipes."""
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -124,6 +128,6 @@ def _await_port(process: subprocess.Popen[bytes], home: Path) -> int:
         except OSError:
             time.sleep(0.02)
     process.kill()
-    process.wait()
+    _bury(process)
     log = (home / "sandbox.log").read_text(errors="replace")[-600:]
     raise SandboxError(f"the sandbox did not start: {log.strip()}")

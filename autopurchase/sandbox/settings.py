@@ -40,7 +40,8 @@ def _fit(name: str, kind: Any, value: Any) -> Any:
     if name == "deduplicate":
         return _deduplicate(value)
     if name == "declined_apis":
-        return tuple(value)
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(name.strip() for name in names if name.strip())
     if kind is bool:
         return value in (True, "true", "True", "1", 1)
     return kind(value)

@@ -26,7 +26,7 @@ def check(accounts: Accounts, path: str, params: dict[str, str]) -> None:
     stamp = params.get("timestamp", "")
     if not stamp:
         raise refusal("MissingTimestamp", "The input parameter timestamp is missing")
-    if not stamp.isdigit() or abs(int(stamp) - now_ms()) > SKEW_MS:
+    if not stamp.isdecimal() or abs(int(stamp) - now_ms()) > SKEW_MS:
         raise refusal("InvalidTimestamp", "The specified timestamp is invalid")
     expected = iop_sha256(secret, path, params)
     if params.get("sign_method") != "sha256" or not same(expected, params.get("sign", "")):
@@ -218,7 +218,7 @@ def _either(line: dict[str, Any], camel: str, snake: str) -> str:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _address(call: Call, name: str) -> dict[str, str]:
@@ -380,5 +380,7 @@ def flat_params(body: bytes, content_type: str, query_pairs: list[tuple[str, str
     try:
         document = json.loads(body)
     except ValueError:
-        raise refusal("InvalidParameter", "The body is not valid JSON") from None
+        document = None
+    if not isinstance(document, dict):
+        raise refusal("InvalidParameter", "The body is not a JSON object")
     return params | {str(key): str(value) for key, value in document.items()}

@@ -5,6 +5,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 CHINA = timezone(timedelta(hours=8))
+WEST = timezone(timedelta(hours=-7))
 _AOP = re.compile(r"(\d{14})(\d{3})?\s*([+-]\d{4})?$")
 
 
@@ -13,10 +14,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def aop_date(ms: int) -> str:
-    """`20180802211113000+0800`, always with the offset of China."""
-    moment = datetime.fromtimestamp(ms // 1000, CHINA)
-    return f"{moment:%Y%m%d%H%M%S}{ms % 1000:03d}+0800"
+def aop_date(ms: int, zone: timezone = CHINA) -> str:
+    """`20180802211113000+0800`, as a rule with the offset of China."""
+    moment = datetime.fromtimestamp(ms // 1000, zone)
+    return f"{moment:%Y%m%d%H%M%S}{ms % 1000:03d}{moment:%z}"
 
 
 def local_date(ms: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -29,7 +30,7 @@ class Taobao:
     """A Taobao Global caller."""
 
     def __init__(self, market: Sandbox, account: str = "main") -> None:
-        self.market, self.keys = market, market.credentials("taobao", account)
+        self.market, self.account, self.keys = market, account, market.credentials("taobao", account)
         self.http = requests.Session()
 
     def params(self, path: str, **business: str) -> dict[str, str]:
@@ -72,7 +73,7 @@ class Alibaba:
     """A 1688 caller."""
 
     def __init__(self, market: Sandbox, account: str = "main") -> None:
-        self.market, self.keys = market, market.credentials("alibaba1688", account)
+        self.market, self.account, self.keys = market, account, market.credentials("alibaba1688", account)
         self.http = requests.Session()
 
     def raw(self, api: str, timeout: float = 20, **business: str) -> requests.Response:
@@ -106,3 +107,14 @@ class Alibaba:
         """Five pieces of some SKUs of one item."""
         item = [item for item in self.market.catalogue() if item.market == "alibaba1688"][place]
         return [(item, item.skus[number], 5) for number in skus]
+
+
+def until(check: Callable[[], Any], seconds: float = 8) -> Any:
+    """The first true answer of `check`, asked again and again until the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("did not happen in time")

@@ -1,0 +1,54 @@
+"""What the market counts at its own door is what really arrived."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from autopurchase.sandbox import Sandbox
+from autopurchase.sandbox.stats import Meter
+from tests.sandbox.wire import Alibaba, Taobao
+
+
+def test_a_meter_knows_the_densest_second_and_the_most_at_once() -> None:
+    meter = Meter()
+    for moment in (10.0, 10.2, 10.9, 11.0, 11.1, 13.0):
+        meter.enter(moment)
+    assert meter.to_doc() == {"calls": 6, "max_per_second": 4, "max_in_flight": 6}
+
+
+def test_calls_are_counted_per_account_and_api(taobao: Taobao, alibaba: Alibaba, market: Sandbox) -> None:
+    market.control("stats", reset=True)
+    taobao.create("C-1", taobao.goods(0))
+    taobao.query()
+    taobao.query()
+    alibaba.create("C-1", alibaba.goods(0))
+    figures = market.control("stats")
+    mine = figures["accounts"][f"taobao:{taobao.account}"]
+    assert mine["calls"] == 3
+    assert mine["apis"]["/purchase/orders/query"]["calls"] == 2
+    assert figures["accounts"][f"alibaba1688:{alibaba.account}"]["calls"] == 1
+    assert (figures["creates"], figures["queries"]) == (2, 2)
+
+
+def test_duplicates_are_named_and_several_sellers_are_none(taobao: Taobao, market: Sandbox) -> None:
+    taobao.create(f"{taobao.account}-one", taobao.goods(0, 12))
+    for _ in range(2):
+        taobao.create(f"{taobao.account}-two", taobao.goods(0))
+    figures = market.control("stats")
+    assert f"{taobao.account}-two" in figures["duplicates"]
+    assert f"{taobao.account}-one" not in figures["duplicates"]
+    assert f"{taobao.account}-two" in figures["references_posted_again"]
+
+
+def test_in_flight_and_latency(market: Sandbox, settings) -> None:
+    settings(latency_ms=200)
+    callers = [Taobao(market, "crowd") for _ in range(6)]
+    market.control("stats", reset=True)
+    start = time.monotonic()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda caller: caller.query(), callers))
+    spent = time.monotonic() - start
+    crowd = market.control("stats")["accounts"]["taobao:crowd"]
+    assert (crowd["max_in_flight"], crowd["max_per_second"]) == (6, 6)
+    assert 0.2 <= spent < 1.2
+    for caller in callers:
+        caller.http.close()
