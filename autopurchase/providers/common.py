@@ -242,7 +242,8 @@ def _body(response: requests.Response, deadline: float) -> str:
     """The body as UTF-8 text, given up at ``deadline``: the library's time-out bounds a single read."""
     chunks: list[bytes] = []
     size = 0
-    for chunk in response.iter_content(65_536):
+    # read1 gives what has come; read would wait for a full buffer, and a slow answer never fills it
+    while chunk := response.raw.read1(65_536, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
         if time.monotonic() > deadline or size > LONGEST_ANSWER:

@@ -38,7 +38,8 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     """``text`` with every one of ``secrets`` replaced, and ``token=…`` pairs as found in addresses."""
     for secret in secrets:
         if len(secret) >= 4:
-            text = text.replace(secret, REMOVED).replace(json.dumps(secret)[1:-1], REMOVED)
+            for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+                text = text.replace(form, REMOVED)
     return _PAIR.sub(rf"\1{REMOVED}", text)
 
 

@@ -1,0 +1,1 @@
+"""Taobao Global beyond the common contract."""

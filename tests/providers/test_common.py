@@ -1,0 +1,513 @@
+"""What the adapters share, against small real servers: what may be repeated, waiting, size and time bounds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autopurchase.domain.errors import (
+    BadInput,
+    BrokenAnswer,
+    ConnectFailed,
+    LimitReached,
+    NoAnswer,
+    NotSent,
+    ProviderDown,
+    RateLimited,
+    Refused,
+    SessionRefused,
+)
+from autopurchase.domain.session import SessionConfig, Tokens
+from autopurchase.providers.common import Answer, Call, Transport, origin, retry_after
+from autopurchase.providers.lenient import as_flag, as_int, as_list, as_text, setting, whole_setting
+from autopurchase.providers.redaction import REMOVED, redacted
+from autopurchase.providers.refusal_table import EXACT, GATEWAY, KEYWORDS, WEAK_KEYWORDS
+from autopurchase.providers.refusals import business_cause, gateway_cause, more_codes, refusal, rules_off
+from autopurchase.providers.tokens import Authorised, TokenRejected
+from tests.providers.support import CountingPace, MemoryTokens
+from tests.support.processes import free_port
+
+Respond = Callable[[BaseHTTPRequestHandler], None]
+CALL = Call("/x", form={"a": "1"})
+
+
+@contextmanager
+def server(*answers: Respond) -> Iterator[tuple[str, list[str]]]:
+    """A server that gives these answers in turn (the last one again); with the bodies it got."""
+    bodies: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))).decode())
+            answers[min(len(bodies), len(answers)) - 1](self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}", bodies
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+def reply(status: int = 200, body: str = '{"ok": 1.10}', **headers: str) -> Respond:
+    """An answer."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body.encode()))}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body.encode())
+
+    return respond
+
+
+def drop(handler: BaseHTTPRequestHandler) -> None:
+    """No answer: the connection ends."""
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """An answer that comes so slowly that every single read is in time."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    for _ in range(200):
+        try:
+            handler.wfile.write(b" " * 10)
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+class Sleeps(list[float]):
+    """Waits asked for, not waited."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    return answer.document()
+
+
+def read(address: str, sleeps: Sleeps | None = None, pace: CountingPace | None = None) -> dict[str, Any]:
+    return Transport(address, 5, pace, sleeps if sleeps is not None else Sleeps()).read(lambda: CALL, document)
+
+
+def write(address: str, timeout: float = 5) -> dict[str, Any]:
+    return Transport(address, timeout).write(lambda: CALL, document)
+
+
+# --- the wire ---
+
+
+def test_read_repeats_what_failed_and_builds_each_attempt_anew() -> None:
+    stamps = iter("123")
+    with server(reply(500), drop, reply()) as (address, bodies):
+        pace, sleeps = CountingPace(), Sleeps()
+        found = Transport(address, 5, pace, sleeps).read(lambda: Call("/x", form={"n": next(stamps)}), document)
+    assert str(found["ok"]) == "1.10"
+    assert bodies == ["n=1", "n=2", "n=3"]
+    assert pace.waits == 3
+    assert sleeps == sorted(sleeps)
+    assert len(sleeps) == 2
+
+
+def test_read_gives_up_after_its_attempts_and_is_never_unknown() -> None:
+    with server(reply(502)) as (address, bodies), pytest.raises(ProviderDown):
+        read(address)
+    assert len(bodies) == 3
+
+
+def test_read_does_not_repeat_a_refusal() -> None:
+    def refuse(_: Answer) -> None:
+        raise Refused("no")
+
+    with server(reply()) as (address, bodies), pytest.raises(Refused):
+        Transport(address, 5).read(lambda: CALL, refuse)
+    assert len(bodies) == 1
+
+
+def test_read_waits_as_long_as_it_is_asked_to() -> None:
+    sleeps = Sleeps()
+    with server(reply(429, "{}", Retry_After="4"), reply()) as (address, _):
+        read(address, sleeps)
+    assert sleeps == [4.0]
+
+
+def test_read_hands_a_long_ban_to_the_caller() -> None:
+    banned = reply(429, "this ban will last 300 seconds")
+    with server(banned) as (address, bodies), pytest.raises(RateLimited) as caught:
+        read(address)
+    assert caught.value.retry_after == 300
+    assert len(bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(500), BrokenAnswer),
+        (reply(200, "<html>"), BrokenAnswer),
+        (reply(200, "[1]"), BrokenAnswer),
+        (reply(200, '{"a": NaN}'), BrokenAnswer),
+        (reply(302, "", Location="http://127.0.0.1:1/"), BrokenAnswer),
+        (reply(429), RateLimited),
+        (drop, NoAnswer),
+    ],
+)
+def test_write_is_sent_once_whatever_comes_back(answer: Respond, error: type[Exception]) -> None:
+    with server(answer, reply()) as (address, bodies), pytest.raises(error):
+        write(address)
+    assert len(bodies) == 1
+
+
+def test_write_that_drips_is_given_up_at_its_time() -> None:
+    started = time.monotonic()
+    with server(drip) as (address, _), pytest.raises(NoAnswer):
+        write(address, timeout=0.5)
+    assert time.monotonic() - started < 5
+
+
+def test_nothing_left_us_when_nobody_listens_or_the_name_is_not_known() -> None:
+    for address in (f"http://127.0.0.1:{free_port()}", "http://no-such-host.invalid"):
+        with pytest.raises(ConnectFailed) as caught:
+            write(address)
+        assert caught.value.__context__ is None
+
+
+def test_write_never_uses_a_connection_that_may_be_dead() -> None:
+    """A pooled connection that the server has closed would make the outcome unknown without need."""
+
+    def close_after(handler: BaseHTTPRequestHandler) -> None:
+        reply()(handler)
+        handler.close_connection = True  # without having said so
+
+    with server(close_after) as (address, bodies):
+        transport = Transport(address, 5)
+        for _ in range(5):
+            transport.write(lambda: CALL, document)
+    assert len(bodies) == 5
+
+
+def test_origin() -> None:
+    assert origin(" https://api.example:8443/rest/ ") == "https://api.example:8443"
+    for wrong in ("", "api.example", "ftp://x", "https://"):
+        with pytest.raises(BadInput):
+            origin(wrong)
+
+
+def test_retry_after() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert retry_after({"Retry-After": "7"}, "") == 7
+    assert 50 < (retry_after({"retry-after": later}, "") or 0) <= 60
+    assert retry_after({"Retry-After": "soon"}, "") is None
+    assert retry_after({}, "Frequency exceeds the limit. This ban will last 12 seconds") == 12
+    assert retry_after({}, "") is None
+
+
+def test_numbers_are_exact() -> None:
+    found = Answer(200, {}, '{"id": 1200000000000000777, "price": 0.1}').document()
+    assert (found["id"], str(found["price"])) == (1200000000000000777, "0.1")
+
+
+def test_answer_that_ends_early_is_no_answer() -> None:
+    def half(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b'{"ok": true}')
+        handler.close_connection = True
+
+    with server(half) as (address, _), pytest.raises(NoAnswer):
+        write(address)
+
+
+def test_compressed_answers_are_read() -> None:
+    def packed(handler: BaseHTTPRequestHandler) -> None:
+        body = gzip.compress(json.dumps({"ok": "库存" * 50_000}).encode())
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with server(packed) as (address, _):
+        assert write(address)["ok"] == "库存" * 50_000
+
+
+def test_answers_in_chunks_are_read_to_their_end() -> None:
+    body = gzip.compress(json.dumps({"ok": "x" * 300_000}).encode())
+
+    def chunked(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for at in range(0, len(body), 7):
+            part = body[at : at + 7]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    with server(chunked) as (address, _):
+        assert len(write(address)["ok"]) == 300_000
+
+
+# --- tokens ---
+
+
+class At:
+    """A clock that stands."""
+
+    def __init__(self, now: datetime) -> None:
+        self.moment = now
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def authorised(life: timedelta, fresh_life: timedelta = timedelta(days=30)) -> tuple[Authorised, MemoryTokens, At]:
+    clock = At(NOW)
+    store = MemoryTokens(Tokens("old", "refresh", NOW + life))
+
+    def refresh(_: Tokens) -> Tokens:
+        return Tokens(f"new-{store.refreshed}", "refresh", clock.now() + fresh_life)
+
+    return Authorised(store, refresh, clock), store, clock
+
+
+def test_token_is_renewed_in_its_last_half_hour() -> None:
+    assert authorised(timedelta(minutes=31))[0].run(str) == "old"
+    assert authorised(timedelta(minutes=29))[0].run(str) == "new-0"
+
+
+def test_token_is_renewed_in_the_last_fifth_of_a_known_life() -> None:
+    runner, _, clock = authorised(timedelta(minutes=1))
+    assert runner.run(str) == "new-0"
+    clock.moment = NOW + timedelta(days=23)
+    assert runner.run(str) == "new-0"
+    clock.moment = NOW + timedelta(days=25)
+    assert runner.run(str) == "new-1"
+
+
+def test_short_lived_token_is_not_renewed_on_every_call() -> None:
+    runner, store, _ = authorised(timedelta(minutes=1), fresh_life=timedelta(minutes=10))
+    assert [runner.run(str) for _ in range(5)] == ["new-0"] * 5
+    assert store.refreshed == 1
+
+
+def test_token_that_is_still_good_is_used_when_renewing_fails() -> None:
+    store = MemoryTokens(Tokens("old", "refresh", NOW + timedelta(minutes=5)))
+
+    def fail(_: Tokens) -> Tokens:
+        raise NotSent()
+
+    assert Authorised(store, fail, At(NOW)).run(str) == "old"
+
+
+def test_rejected_token_is_renewed_and_the_call_repeated_once() -> None:
+    runner, store, _ = authorised(timedelta(days=10))
+    used: list[str] = []
+
+    def call(token: str) -> str:
+        used.append(token)
+        if token == "old":
+            raise TokenRejected()
+        return token
+
+    assert runner.run(call) == "new-0"
+    assert used == ["old", "new-0"]
+
+    def never(token: str) -> str:
+        used.append(token)
+        raise TokenRejected()
+
+    with pytest.raises(SessionRefused):
+        runner.run(never)
+    assert len(used) == 4
+    assert store.refreshed == 2
+
+
+def test_refusal_that_proves_nothing_about_execution_is_not_repeated() -> None:
+    runner, store, _ = authorised(timedelta(days=10))
+
+    def call(_: str) -> str:
+        raise SessionRefused()
+
+    with pytest.raises(SessionRefused):
+        runner.run(call)
+    assert store.refreshed == 0
+
+
+# --- redaction ---
+
+
+@given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(max_size=5), inner)))
+def test_no_secret_survives_wherever_it_stands(answer: Any) -> None:
+    secret = 'Tök"en-1234'
+    text = redacted({"outer": answer, "said": f"bad {secret}!", secret: [secret], "n": {"m": secret}}, [secret])
+    json.loads(text)
+    assert secret not in text
+    assert json.dumps(secret)[1:-1] not in text
+    assert "n-1234" not in text
+
+
+def test_secret_and_personal_keys_are_removed_and_the_rest_stays() -> None:
+    answer = {
+        "access_token": "a",
+        "code": "0",
+        "data": {"receiver": {"name": "张三", "city": "广州"}, "mobile_phone": 138, "title": "衬衫", "id": 2**60},
+        "list": [{"refreshToken": "b", "phone": ""}],
+    }
+    assert json.loads(redacted(answer)) == {
+        "access_token": REMOVED,
+        "code": "0",
+        "data": {"receiver": REMOVED, "mobile_phone": REMOVED, "title": "衬衫", "id": 2**60},
+        "list": [{"refreshToken": REMOVED, "phone": ""}],
+    }
+
+
+def test_text_that_is_no_json_is_kept_short_and_clean() -> None:
+    kept = json.loads(redacted("<a href='https://x/?access_token=abcdef&b=1'>" + "x" * 9000))
+    assert "abcdef" not in kept["text"]
+    assert "b=1" in kept["text"]
+    assert len(kept["text"]) < 2100
+
+
+def test_long_answers_are_cut_and_stay_json() -> None:
+    kept = redacted({"items": ["x" * 100] * 1000}, limit=500)
+    assert len(kept) < 1200
+    assert "truncated" in json.loads(kept)
+
+
+# --- lenient reading and settings ---
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(7, 7), ("7", 7), (" 7 ", 7), ("7.0", 7), ("7.5", None), ("", None), (None, None), (True, None), ("x", None)],
+)
+def test_as_int(value: object, number: int | None) -> None:
+    assert as_int(value) == number
+
+
+def test_as_flag_text_and_list() -> None:
+    assert [as_flag(value) for value in (True, "true", "TRUE", False, "false", "", None, 1)] == [
+        *(True, True, True, False, False),
+        *(None, None, None),
+    ]
+    assert [as_text(value) for value in (None, {}, 12, " a ", True)] == ["", "", "12", "a", "true"]
+    assert as_list([{"a": 1}, None, 3]) == [{"a": 1}]
+    assert as_list("x") == []
+
+
+def test_settings_are_checked_by_name() -> None:
+    config = SessionConfig(1, "main", "taobao", "k", "s", settings={"style": "odd", "size": "9", "word": "seven"})
+    assert setting(config, "absent", "form") == "form"
+    assert whole_setting(config, "size", 5, 1, 10) == 9
+    for wrong in (lambda: setting(config, "style", "form", ("form",)), lambda: whole_setting(config, "word", 5, 1, 9)):
+        with pytest.raises(BadInput, match=r"style|word"):
+            wrong()
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("操作太频繁了", "throttled"),
+        ("用户登录失效", "session_expired"),
+        ("您没有权限下单", "permission_missing"),
+        ("收货地址不完整", "bad_address"),
+        ("Item is SOLD OUT", "out_of_stock"),
+        ("未达到起批量", "below_minimum"),
+        ("商品已下架", "item_unavailable"),
+        ("规格有误", "sku_mismatch"),
+        ("商品不属于同一卖家", "mixed_sellers"),
+        ("价格发生变化", "price_changed"),
+        ("超过限购数量", "limit_reached"),
+        ("系统繁忙", "provider_down"),
+        ("请联系客服", "unknown_refusal"),
+        ("", "unknown_refusal"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["taobao", "alibaba1688"])
+def test_keyword_rules(provider: str, text: str, cause: str) -> None:
+    assert business_cause(provider, "create", "X-1", text) == cause
+
+
+def test_first_keyword_rule_wins_and_weak_ones_can_be_switched_off() -> None:
+    assert business_cause("taobao", "create", "X", "收货地址的价格") == "bad_address"
+    assert business_cause("taobao", "create", "X", "收货地址的价格", off={"address"}) == "price_changed"
+    assert rules_off({"keyword_rules_off": "price, sku"}) == {"price", "sku"}
+    with pytest.raises(BadInput):
+        rules_off({"keyword_rules_off": "stock"})
+
+
+def test_exact_codes_are_scoped_by_api_and_can_be_added() -> None:
+    assert business_cause("alibaba1688", "preview", "500_004", "") == "out_of_stock"
+    assert business_cause("alibaba1688", "logistics", "500_004", "") == "unknown_refusal"
+    more = more_codes({"refusal_table": "create E42 = limit_reached\ncancel E7=throttled,"})
+    assert business_cause("taobao", "create", "E42", "库存", more) == "limit_reached"
+    assert business_cause("taobao", "cancel", "E42", "库存", more) == "out_of_stock"
+
+
+def test_gateway_codes() -> None:
+    assert gateway_cause("alibaba1688", "gw.QosAppFrequencyLimit") == "throttled"
+    assert gateway_cause("taobao", "isp.anything") == "provider_down"
+    assert gateway_cause("taobao", "New", kind="system") == "provider_down"
+    assert gateway_cause("taobao", "New", kind="ISV") == "unknown_refusal"
+
+
+def test_refusals_are_typed_by_what_may_be_repeated() -> None:
+    made = {cause: type(refusal(cause, "words", "CODE")) for cause in ("throttled", "provider_down", "limit_reached")}
+    assert made == {"throttled": RateLimited, "provider_down": BrokenAnswer, "limit_reached": LimitReached}
+    assert type(refusal("session_expired", "", gateway=True)) is TokenRejected
+    assert type(refusal("session_expired", "")) is SessionRefused
+    assert type(refusal("out_of_stock", "")) is Refused
+    assert "CODE words" in str(refusal("bad_address", "words", "CODE"))
+
+
+def test_tables_use_known_causes_only() -> None:
+    from autopurchase.domain.causes import CAUSES
+
+    used = {cause for table in GATEWAY.values() for cause in table.values()}
+    used |= {cause for table in EXACT.values() for cause in table.values()} | {rule.cause for rule in KEYWORDS}
+    assert used <= set(CAUSES)
+    assert set(WEAK_KEYWORDS) <= {rule.name for rule in KEYWORDS}
+
+
+def test_secrets_of_calls_are_not_printed() -> None:
+    call = replace(CALL, form={"access_token": "abc"}, query={"sign": "def"})
+    assert "abc" not in repr(call)
+    assert "def" not in repr(call)
+    assert "abc" not in repr(Answer(200, {}, "abc"))
