@@ -21,6 +21,6 @@ LIVE = frozenset({BookingState.QUEUED, BookingState.SENDING, BookingState.UNKNOW
 OPEN = frozenset({BookingState.QUEUED, BookingState.SENDING, BookingState.UNKNOWN})
 
 
-def reference(tag: str, booking_id: int) -> str:
-    """Our out_order_id: ``AP-`` + the workspace's tag + the booking's number, so that two workspaces never collide."""
-    return f"AP-{tag}-{booking_id:07d}"
+def reference(tag: str, run_id: int, position: int) -> str:
+    """Our out_order_id: workspace tag, run and position in it. The tag keeps two workspaces of one account apart."""
+    return f"AP-{tag}-{run_id}-{position}"

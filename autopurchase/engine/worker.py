@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -57,6 +58,8 @@ class Worker:
         executor = self._take_place()
         if executor is None:
             return BUSY
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
         if with_parent:
             threading.Thread(target=_end_with_parent, daemon=True).start()
         self._launch(executor)
@@ -117,7 +120,7 @@ class Worker:
             workflow.__qualname__ = workflow.__name__ = name
             DBOS.workflow(name=name, max_recovery_attempts=100)(workflow)
 
-        durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder))
+        durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder, self.stopping.is_set))
         durable(CHECK_PLAN, lambda plan_id: plan.check_by_id(ctx, plan_id))
         durable(SYNC, lambda run_id: sync.carry_out(ctx, run_id))
         durable(IMPORT, lambda run_id: import_orders.carry_out(ctx, run_id))

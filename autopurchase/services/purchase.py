@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,14 +55,15 @@ class _Wait:
     seconds: float
 
 
-def work(ctx: Context, session_id: int, holder: str) -> dict[str, int]:
+def work(ctx: Context, session_id: int, holder: str, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Work off the session's due bookings; returns how many ended how. Safe to run again after a crash.
 
-    ``holder`` names the lane: run again under the same name it takes its own call slot back at once.
+    ``holder`` names the lane: run again under the same name it takes its own call slot back at once. ``stopping`` is
+    asked between bookings, so that a worker told to end leaves none half-way.
     """
     lane = _Lane(ctx, session_id, holder)
     try:
-        while lane.turn():
+        while lane.turn(claim=not stopping()):
             pass
     finally:
         with ctx.db.write() as tx:
@@ -79,14 +80,14 @@ class _Lane:
         self._outcome: Outcome | None = None
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
 
-    def turn(self) -> bool:
+    def turn(self, *, claim: bool = True) -> bool:
         """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
         with self.ctx.db.write() as tx:
             if self._outcome is not None:
                 outcomes.store(self.ctx, tx, self._outcome)
                 self.counts[self._outcome.kind] += 1
                 self._outcome = None
-            task = self._next(tx)
+            task = self._next(tx) if claim else None
         if isinstance(task, _Task):
             self._outcome = self._carry_out(task)
         elif task is not None:
