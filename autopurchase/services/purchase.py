@@ -2,7 +2,7 @@
 
 A lane works off the due bookings of one session. The intent of the next booking is committed in the same transaction as
 the outcome of the last one, with the reserved call slot, so a booking costs one commit. A process killed anywhere
-leaves a booking in ``sending``; when its due time comes it is treated as unknown and looked up, never sent again blindly.
+leaves a booking in ``sending``; when its due time comes it is unknown and looked up, never sent again blindly.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class _Lane:
         return outcomes.placed(booking, placed, self.ctx.now())
 
     def _still_payable(self, booking: Mapping[str, Any]) -> None:
-        """Read the customers' orders again when that is some time ago; raises Refused when one may not be bought now."""
+        """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""
         order_ids = sorted({line["order_id"] for line in booking["purchase"]["lines"]})
         fresh = refresh_orders(self.ctx, order_ids, older_than_seconds=FRESH_SECONDS)
         held = [why for why in fresh.values() if why]

@@ -66,7 +66,7 @@ def add(
     credentials: Mapping[str, Any],
     base_url: str = "",
 ) -> int:
-    """Add a session from a credentials mapping (design: credentials FILE.json). Raises BadInput naming what is wrong."""
+    """Add a session from credentials (the keys of a credentials file). Raises BadInput naming what is wrong."""
     actor.require(Role.ADMINISTRATOR)
     manifest = _manifest(ctx, provider)
     values = _values(ctx, manifest, dict(credentials), base_url)
@@ -215,7 +215,7 @@ def health(row: Row, now: datetime) -> str:
 
 
 def check(ctx: Context, actor: Actor, name: str) -> Account:
-    """Ask the provider who we are; the answer or its error is kept with the session. Raises what the provider raised."""
+    """Ask the provider who we are; answer or error is kept with the session. Raises what the provider raised."""
     actor.require(Role.OPERATOR)
     row = _row(ctx, name)
     config = config_of(ctx, row)
