@@ -19,7 +19,7 @@ from autopurchase.domain.errors import (
     Unknown,
 )
 from autopurchase.providers.common import Answer, Call, Transport
-from autopurchase.providers.redaction import redacted
+from autopurchase.providers.redaction import redacted, scrub
 from autopurchase.sources.vendure.manifest import Settings
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Client:
         raw = self._raw(answer.text)
         found = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         codes = {str((error.get("extensions") or {}).get("code")) for error in found}
-        text = "; ".join(str(error.get("message")) for error in found)[:500]
+        text = scrub("; ".join(str(error.get("message")) for error in found)[:500], self._secrets)
         if codes & _FORBIDDEN:
             return self._refused_key(answer)
         if missing := _missing(text):
