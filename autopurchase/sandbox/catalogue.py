@@ -5,9 +5,10 @@ import itertools
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from autopurchase.sandbox.catalogue_data import ADJECTIVES, AXES, KINDS, SHOPS
+from autopurchase.sandbox.catalogue_data import ADJECTIVES, AXES, KINDS, MORE_KINDS, SHOPS
 
 MARKETS = ("taobao", "alibaba1688")
+ALL_KINDS = KINDS + MORE_KINDS
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,14 @@ def catalogue(base_url: str = "") -> tuple[Item, ...]:
 
 def _market(market: str, base_url: str) -> list[Item]:
     shops = _sellers(market)
-    items: list[Item] = []
-    for style, adjective in enumerate(ADJECTIVES[market]):
-        for kind in range(len(KINDS)):
-            items.append(_item(market, base_url, kind, style, adjective, shops[KINDS[kind][2]][style]))
-    return items
+    styles = range(len(ADJECTIVES[market]))
+    places = [(kind, style) for style in styles for kind in range(len(KINDS))]
+    if market == "alibaba1688":
+        places += [(len(KINDS) + more, 0) for more in range(len(MORE_KINDS))]
+    return [
+        _item(market, base_url, kind, number, ADJECTIVES[market][style], shops[ALL_KINDS[kind][2]][style])
+        for number, (kind, style) in enumerate(places, 1)
+    ]
 
 
 def _sellers(market: str) -> dict[str, list[Seller]]:
@@ -94,10 +98,9 @@ def _seller(market: str, number: int, name: str, name_en: str) -> Seller:
 
 
 def _item(
-    market: str, base_url: str, kind: int, style: int, adjective: tuple[str, str], seller: Seller
+    market: str, base_url: str, kind: int, number: int, adjective: tuple[str, str], seller: Seller
 ) -> Item:
-    zh, en, category, _axes, _price, _weight = KINDS[kind]
-    number = style * len(KINDS) + kind + 1
+    zh, en, category, _axes, _price, _weight = ALL_KINDS[kind]
     item_id = str((650_000_000_000 if market == "taobao" else 780_000_000_000) + number * 104_729)
     wholesale = market == "alibaba1688"
     return Item(
@@ -110,7 +113,7 @@ def _item(
 
 
 def _skus(item_id: str, kind: int, base_url: str, percent: int) -> tuple[Sku, ...]:
-    axes = KINDS[kind][3]
+    axes = ALL_KINDS[kind][3]
     chosen = [_values(item_id, axis, 4 if len(axes) == 1 else 3) for axis in axes]
     combos = list(itertools.product(*chosen))[:8]
     return tuple(
@@ -127,7 +130,7 @@ def _values(item_id: str, axis: str, most: int) -> list[tuple[str, str]]:
 def _sku(
     item_id: str, kind: int, place: int, combo: tuple[tuple[str, str], ...], base_url: str, percent: int
 ) -> Sku:
-    axes, price, weight = KINDS[kind][3], KINDS[kind][4], KINDS[kind][5]
+    _zh, _en, _category, axes, price, weight = ALL_KINDS[kind]
     key = f"{item_id}:{place}"
     cost = price * percent // 100 + dice(key, 0, 9) * 50
     reduced = dice(item_id + "sale", 0, 2) == 0

@@ -62,6 +62,12 @@ KINDS: list[tuple[str, str, str, tuple[str, ...], int, int]] = [
     ("毛绒玩偶", "plush toy", "sport and toys", ("colour",), 5200, 350),
 ]
 
+# More goods of the first clothing shop of 1688, so that one order there can have more than 50 SKUs.
+MORE_KINDS: list[tuple[str, str, str, tuple[str, ...], int, int]] = [
+    ("纯棉中筒袜", "cotton crew socks", "clothing", ("colour", "size"), 1490, 70),
+    ("棒球帽", "baseball cap", "clothing", ("colour", "size"), 3900, 110),
+]
+
 ADJECTIVES: dict[str, list[tuple[str, str]]] = {
     "taobao": [("2026新款", "New 2026"), ("日系简约", "Japanese-style")],
     "alibaba1688": [("工厂直销", "Factory-direct"), ("跨境专供", "Export-grade")],

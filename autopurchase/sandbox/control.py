@@ -26,7 +26,7 @@ class Control:
             "complete": self.complete, "close": self.close, "price": self.price, "amount": self.amount,
             "stock": self.stock, "item": self.item, "orders": self.orders, "expire": self.expire,
             "credentials": self.credentials, "faults": self.faults, "settings": self.settings, "stats": self.stats,
-            "reset": self.reset, "mark": self.mark,
+            "reset": self.reset, "mark": self.mark, "age": self.age,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -76,6 +76,14 @@ class Control:
     def amount(self, values: Values) -> Values:
         """The seller asks `total` fen for `ids`."""
         return self._each(values, lambda order: self.market.change_amount(order, int(values["total"])))
+
+    def age(self, values: Values) -> Values:
+        """Let `ids` have happened `seconds` earlier (to give a demo a past)."""
+        def aged(order: Order) -> bool:
+            self.market.store.shift_order(order, int(float(values["seconds"]) * 1000))
+            return True
+
+        return self._each(values, aged)
 
     def mark(self, values: Values) -> Values:
         """Show a raw `status` word for `ids`; empty = the right one again."""

@@ -41,6 +41,8 @@ OUTLINES = {
     "lamp": '<path d="M34 14 H66 L80 48 H20Z"/><rect x="47" y="48" width="6" height="30"/>'
             '<rect x="32" y="78" width="36" height="8" rx="4"/>',
     "candle": '<rect x="30" y="40" width="40" height="46" rx="6"/><path d="M50 12 Q60 26 50 36 Q40 26 50 12Z"/>',
+    "cap": '<path d="M18 62 Q18 26 50 26 Q78 26 78 58 Q94 60 94 68 H18Z"/>',
+    "socks": '<path d="M36 12 H60 V54 L80 70 Q86 84 70 84 Q58 84 36 60Z"/>',
     "jacket": SHAPES["clothing"], "towel": '<rect x="24" y="14" width="52" height="72" rx="5"/>',
 }
 TINTS = ("#8fa9bd", "#a4452f", "#2f5243", "#25375e", "#b98a3c", "#7a5c8e", "#3f7f86", "#9c6b52")

@@ -1,6 +1,7 @@
 """Putting the sandbox together and serving it on the loopback address."""
 
 import asyncio
+import logging
 import os
 import socket
 import threading
@@ -85,8 +86,14 @@ class Server:
         """Run the market's clock while the server lives."""
         await self.store.durable()
         clock = asyncio.create_task(self.market.run_timers())
+        clock.add_done_callback(_clock_stopped)
         yield
         clock.cancel()
+
+
+def _clock_stopped(clock: asyncio.Task[None]) -> None:
+    if not clock.cancelled():
+        logging.getLogger("uvicorn.error").error("The market's clock stopped", exc_info=clock.exception())
 
 
 def leave_with_parent() -> None:

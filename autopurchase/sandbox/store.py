@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from autopurchase.sandbox.orders import Order
+from autopurchase.sandbox.orders import Order, shift
 
 SCHEMA = """
 PRAGMA journal_mode=WAL;
@@ -55,6 +55,14 @@ class Store:
         """Keep a new or changed order."""
         self._index(order)
         self._dirty["order", str(order.id)] = lambda: _order_row(order)
+
+    def shift_order(self, order: Order, ms: int) -> None:
+        """Move an order's past `ms` back."""
+        created = self.by_created[order.market, order.account]
+        del created[bisect_left(created, (order.created, order.id))]
+        shift(order, ms)
+        insort(created, (order.created, order.id))
+        self.save_order(order)
 
     def save(self, kind: str, key: str, doc: Any) -> None:
         """Keep a thing; None forgets it."""
@@ -106,10 +114,9 @@ class Store:
         while self._waiters:
             waiters, self._waiters = self._waiters, []
             dirty, self._dirty = self._dirty, {}
-            rows = [row() for row in dirty.values()]
             try:
-                await loop.run_in_executor(self._thread, self._commit, rows)
-            except sqlite3.Error as error:
+                await loop.run_in_executor(self._thread, self._commit, [row() for row in dirty.values()])
+            except Exception as error:  # whatever it was, the callers must hear of it and not wait for ever
                 self._dirty = {**dirty, **self._dirty}
                 _release(waiters, error)
             else:

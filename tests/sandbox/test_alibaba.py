@@ -115,11 +115,11 @@ def test_own_address_text_and_too_many_skus(alibaba: Alibaba, market: Sandbox) -
            "cityText": "广州市", "areaText": "白云区", "townText": "", "address": "石井大道"}
     assert alibaba.create("O-1", alibaba.goods(0), addressParam=dumps(own))["success"] is True
     seller = alibaba.goods(0)[0][0].seller.id
-    items = [item for item in market.catalogue() if item.seller.id == seller]
-    many = [(item, sku, 5) for item in items for sku in item.skus]
-    picks = many + [(item, item.skus[0], 5) for item in items][: max(0, 51 - len(many))]
-    answer = alibaba.create("O-2", picks)
-    assert len({(item.item_id, sku.spec_id) for item, sku, _ in picks}) <= 50 or "50" in answer["message"]
+    picks = [(item, sku, 5) for item in market.catalogue() if item.seller.id == seller and item.market == "alibaba1688"
+             for sku in item.skus]
+    refused = alibaba.create("O-2", picks[:51])
+    assert (refused["success"], "limit of 50" in refused["message"]) == (False, True)
+    assert len(alibaba.detail(alibaba.create("O-3", picks[:50])["result"]["orderId"])["productItems"]) == 50
 
 
 def test_refused_lines_and_partial_orders(alibaba: Alibaba, market: Sandbox) -> None:
@@ -187,6 +187,18 @@ def test_detail_needs_the_right_account(alibaba: Alibaba, market: Sandbox) -> No
     stranger = Alibaba(market, "stranger").call("alibaba.trade.get.buyerView", webSite="1688", orderId=number)
     assert (stranger["success"], stranger["errorCode"]) == ("false", "400_3")
     assert alibaba.call("alibaba.trade.get.buyerView", webSite="1688", orderId="5")["errorCode"] == "ORDER_NOT_EXIST"
+
+
+def test_an_order_can_be_given_a_past(alibaba: Alibaba, market: Sandbox) -> None:
+    old, new = made(alibaba, "Y-1"), made(alibaba, "Y-2")
+    before = alibaba.detail(old)["baseInfo"]["createTime"]
+    market.control("pay", ids=[old])
+    market.control("age", ids=[old], seconds=3 * 86400)
+    base = alibaba.detail(old)["baseInfo"]
+    assert base["createTime"] < base["payTime"] < before
+    recent = alibaba.call("alibaba.trade.getBuyerOrderList", createStartTime=before)["result"]
+    assert [order["baseInfo"]["idOfStr"] for order in recent] == [new]
+    assert alibaba.call("alibaba.trade.getBuyerOrderList", modifyEndTime=base["modifyTime"])["totalRecord"] == 1
 
 
 def test_cancel(alibaba: Alibaba, market: Sandbox, settings) -> None:
