@@ -1,0 +1,146 @@
+"""Sources: adding shops, checking them, switching them on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autopurchase.domain.errors import BadInput
+from autopurchase.domain.roles import Actor, Role
+from autopurchase.ports import Source, SourceCheck, SourceKind
+from autopurchase.services.context import Context
+from autopurchase.storage import sources
+
+#: the kind, and the name of the source, of order files given by hand
+FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source for people: no secrets. ``settings`` are the fields that are not secret.
+
+    ``can_write_back``: the kind is able to; ``write_back``: it is switched on. ``imported_at``: the last good import;
+    ``error``: the sentence of the last one, when it failed.
+    """
+
+    name: str
+    kind: str
+    label: str
+    enabled: bool
+    can_write_back: bool
+    write_back: bool
+    every_minutes: int
+    created_at: datetime
+    imported_at: datetime | None
+    error: str
+    settings: Mapping[str, str]
+
+
+def add(ctx: Context, actor: Actor, *, kind: str, name: str, config: Mapping[str, Any]) -> None:
+    """Add a source; its configuration is kept encrypted. Raises BadInput naming what is wrong, NotAllowed."""
+    actor.require(Role.ADMINISTRATOR)
+    name = name.strip()
+    if not name:
+        raise BadInput("A source needs a name.")
+    found = _kind(ctx, kind)
+    _check_names(found, config)
+    found.open(config)
+    values = {
+        "name": name,
+        "kind": kind,
+        "config_sealed": ctx.vault.seal(dict(config)),
+        "write_back": _can_write_back(found),
+        "created_at": ctx.now(),
+    }
+    with ctx.db.write() as tx:
+        sources.add(tx, **values)
+
+
+def _kind(ctx: Context, kind: str) -> SourceKind:
+    if kind not in ctx.sources:
+        raise BadInput(f"There is no kind of source “{kind}”; it is one of: {', '.join(sorted(ctx.sources))}.")
+    return ctx.sources[kind]
+
+
+def _check_names(kind: SourceKind, config: Mapping[str, Any]) -> None:
+    names = [field.name for field in kind.manifest.fields]
+    unknown = sorted(set(config) - set(names))
+    if unknown:
+        raise BadInput(
+            f"A {kind.manifest.label} source has no setting {', '.join(unknown)}; it has: {', '.join(names)}."
+        )
+
+
+def _can_write_back(kind: SourceKind) -> bool:
+    return bool(kind.manifest.abilities & {"own_mark", "tracking"})
+
+
+def listing(ctx: Context, actor: Actor) -> list[SourceView]:
+    """All sources by name."""
+    actor.require(Role.VIEWER)
+    with ctx.db.read() as tx:
+        rows = sources.listing(tx)
+    return [_view(ctx, row) for row in rows]
+
+
+def _view(ctx: Context, row: Mapping[Any, Any]) -> SourceView:
+    kind = _kind(ctx, row["kind"])
+    config = ctx.vault.open(row["config_sealed"])
+    shown = {field.name: str(config[field.name]) for field in kind.manifest.fields if _shown(field, config)}
+    return SourceView(
+        name=row["name"],
+        kind=row["kind"],
+        label=kind.manifest.label,
+        enabled=row["enabled"],
+        can_write_back=_can_write_back(kind),
+        write_back=row["write_back"],
+        every_minutes=row["every_minutes"],
+        created_at=row["created_at"],
+        imported_at=row["last_import_at"],
+        error=row["last_error"],
+        settings=shown,
+    )
+
+
+def _shown(field: Any, config: Mapping[str, Any]) -> bool:
+    return not field.secret and field.name in config
+
+
+def check(ctx: Context, actor: Actor, name: str) -> SourceCheck:
+    """Ask the shop who we are there and what is missing; read-only. Raises BadInput, NotSent, NotAllowed."""
+    actor.require(Role.OPERATOR)
+    with ctx.db.read() as tx:
+        row = sources.by_name(tx, name)
+    return open_source(ctx, row).check()
+
+
+def enable(ctx: Context, actor: Actor, name: str) -> None:
+    """Import from the source again."""
+    _change(ctx, actor, name, enabled=True)
+
+
+def disable(ctx: Context, actor: Actor, name: str) -> None:
+    """Import no more from the source; its orders stay."""
+    _change(ctx, actor, name, enabled=False)
+
+
+def set_write_back(ctx: Context, actor: Actor, name: str, on: bool) -> None:
+    """Whether the shop is told what was bought. Raises BadInput where it cannot be told."""
+    _change(ctx, actor, name, write_back=on)
+
+
+def _change(ctx: Context, actor: Actor, name: str, **values: bool) -> None:
+    actor.require(Role.ADMINISTRATOR)
+    with ctx.db.write() as tx:
+        row = sources.by_name(tx, name)
+        if values.get("write_back") and not _can_write_back(_kind(ctx, row["kind"])):
+            raise BadInput(f"Nothing can be written back to “{name}”.")
+        sources.change(tx, row["id"], **values)
+
+
+def open_source(ctx: Context, row: Mapping[Any, Any], more: Mapping[str, Any] | None = None) -> Source:
+    """The source of a row with ``config_sealed`` and ``kind`` (or ``source_kind``); ``more`` overrides its settings."""
+    kind = _kind(ctx, row["source_kind"] if "source_kind" in row else row["kind"])
+    return kind.open({**ctx.vault.open(row["config_sealed"]), **(more or {})})

@@ -1,0 +1,189 @@
+"""Customers' orders as the shops show them: loaded, inserted and updated in sets.
+
+New lines are inserted together with their first events; their state is the fold of those events, as in `lines.record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, text, update
+
+from autopurchase.domain.history import fold
+from autopurchase.storage.lines import chunks, is_ready
+from autopurchase.storage.schema import event, import_reject, line, orders, run, source
+
+_LOCK = 0x6F72646572  # any fixed number: imports take turns on PostgreSQL, as all writers do on SQLite
+
+
+@dataclass(slots=True)
+class KnownOrder:
+    """A stored order with its lines, by line number."""
+
+    row: RowMapping
+    lines: list[RowMapping] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line to insert: its descriptive columns, and its first events as (kind, data)."""
+
+    values: Mapping[str, Any]
+    events: Sequence[tuple[str, Mapping[str, Any]]]
+    payable: bool
+    paid_at: datetime | None
+
+
+def take_turn(connection: Connection) -> None:
+    """Wait until no other transaction imports: two imports that meet the same order number must not collide."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(:n)"), {"n": _LOCK})
+
+
+def known(
+    connection: Connection, source_id: int, external_ids: Sequence[str], *, lock: bool = False
+) -> dict[str, KnownOrder]:
+    """Stored orders of a source by external id; ``lock`` keeps them and their lines as they are until the commit."""
+    found: dict[int, KnownOrder] = {}
+    for part in chunks(external_ids):
+        query = select(orders).where(orders.c.source_id == source_id, orders.c.external_id.in_(part))
+        for row in connection.execute(_locked(query.order_by(orders.c.id), lock)).mappings():
+            found[row["id"]] = KnownOrder(row)
+    for keys in chunks(sorted(found)):
+        query = select(line).where(line.c.order_id.in_(keys)).order_by(line.c.id)
+        for row in connection.execute(_locked(query, lock)).mappings():
+            found[row["order_id"]].lines.append(row)
+    return {item.row["external_id"]: item for item in found.values()}
+
+
+def _locked(query: Any, lock: bool) -> Any:
+    return query.with_for_update() if lock else query
+
+
+def taken(connection: Connection, order_numbers: Sequence[str], line_numbers: Sequence[str]) -> tuple[set[str], ...]:
+    """Which of these order numbers, and which of these line numbers, exist already."""
+    return _existing(connection, orders, order_numbers), _existing(connection, line, line_numbers)
+
+
+def _existing(connection: Connection, table: Table, numbers: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(numbers):
+        found.update(connection.execute(select(table.c.number).where(table.c.number.in_(part))).scalars())
+    return found
+
+
+def insert_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert orders and return their ids in the same order."""
+    if not rows:
+        return []
+    statement = insert(orders).returning(orders.c.id, sort_by_parameter_order=True)
+    return [int(key) for key in connection.execute(statement, list(rows)).scalars()]
+
+
+def insert_lines(
+    connection: Connection, new: Sequence[tuple[int, NewLine]], *, at: datetime, actor: str, run_id: int | None
+) -> None:
+    """Insert lines, each with the id of its order, and their first events."""
+    if not new:
+        return
+    statement = insert(line).returning(line.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(statement, [_line_row(key, item, at) for key, item in new]).scalars()
+    connection.execute(
+        insert(event),
+        [
+            {"at": at, "actor": actor, "run_id": run_id, "line_id": line_id, "kind": kind, "data": data}
+            for line_id, (_, item) in zip(ids, new, strict=True)
+            for kind, data in item.events
+        ],
+    )
+
+
+def _line_row(order_id: int, item: NewLine, at: datetime) -> dict[str, Any]:
+    state = fold(item.events)
+    ready = is_ready(state, item.payable, item.values["open_quantity"])
+    return {
+        **item.values,
+        "order_id": order_id,
+        "status": state.status.value,
+        "purchase": state.purchase.value,
+        "cause": state.cause,
+        "generation": state.generation,
+        "version": state.version,
+        "ready": ready,
+        "ready_at": (item.paid_at or at) if ready else None,
+        "imported_at": at,
+        "changed_at": at,
+    }
+
+
+def update_orders(connection: Connection, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """Write columns of orders: (id, columns)."""
+    _update(connection, orders, changes)
+
+
+def update_lines(connection: Connection, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """Write descriptive columns of lines: (id, columns); never state columns."""
+    _update(connection, line, changes)
+
+
+def _update(connection: Connection, table: Table, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """One statement for all rows that change in the same columns."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for key, values in changes:
+        if values:
+            groups.setdefault(tuple(values), []).append({"row_id": key, **{f"new_{n}": v for n, v in values.items()}})
+    for names, rows in groups.items():
+        statement = update(table).where(table.c.id == bindparam("row_id"))
+        connection.execute(statement.values({name: bindparam(f"new_{name}") for name in names}), rows)
+
+
+def touch(connection: Connection, order_ids: Sequence[int], at: datetime) -> None:
+    """These orders were read from their shop at ``at``."""
+    for part in chunks(order_ids):
+        connection.execute(update(orders).where(orders.c.id.in_(part)).values(read_at=at))
+
+
+def left_open(connection: Connection, source_id: int, since: datetime) -> list[str]:
+    """External ids of open orders of a source that were not read since ``since``, oldest first."""
+    query = (
+        select(orders.c.external_id)
+        .where(orders.c.source_id == source_id, orders.c.state == "open", orders.c.read_at < since)
+        .order_by(orders.c.id)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def with_sources(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
+    """Orders by id, each with its source's ``source_name``, ``source_kind`` and ``config_sealed``."""
+    found: list[RowMapping] = []
+    for part in chunks(sorted(set(order_ids))):
+        query = (
+            select(orders, source.c.name.label("source_name"), source.c.kind.label("source_kind"))
+            .add_columns(source.c.config_sealed)
+            .join_from(orders, source)
+            .where(orders.c.id.in_(part))
+            .order_by(orders.c.id)
+        )
+        found += connection.execute(query).mappings()
+    return found
+
+
+def forget_rejects(connection: Connection, run_id: int) -> None:
+    """Drop what an interrupted attempt of the run rejected: the new attempt reads everything again."""
+    connection.execute(delete(import_reject).where(import_reject.c.run_id == run_id))
+
+
+def save_progress(
+    connection: Connection, run_id: int, done: int, out: Mapping[str, Any], *, total: int | None = None
+) -> None:
+    """How far an import is and what it did so far; a total is known only at its end."""
+    values: dict[str, Any] = {"done": done, "out": dict(out)} | ({} if total is None else {"total": total})
+    connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def reject_row(position: str, reason: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A refused input row as `runs.add_rejects` takes it."""
+    return {"position": position, "reason": reason, "row": dict(row)}
