@@ -63,6 +63,19 @@ def import_file(
     return run_id
 
 
+def request_file(
+    ctx: Context, actor: Actor, path: Path, options: Mapping[str, str] | None = None, *, source: str = FILE
+) -> int:
+    """The same as `import_file`, carried out by the worker: the file must stay where it is until the run has ended."""
+    actor.require(Role.OPERATOR)
+    params = {"path": str(path), "options": dict(options or {})}
+    with ctx.db.write() as tx:
+        row = _file_source(ctx, tx, source)
+        run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_file("{Path(path).name}")', params, "queued")
+        ctx.queue.import_orders(tx, run_id)
+    return run_id
+
+
 def _file_source(ctx: Context, tx: Connection, name: str) -> Any:
     made = {"config_sealed": ctx.vault.seal({}), "created_at": ctx.now(), "write_back": False}
     row = sources.ensure(tx, name=name, kind=FILE, **made)
