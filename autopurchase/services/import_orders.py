@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSupported, Refused
-from autopurchase.domain.roles import Actor, Role
+from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.shop import Reject, ShopOrder
 from autopurchase.ports import Source
 from autopurchase.services.context import Context
@@ -43,6 +43,13 @@ def request(ctx: Context, actor: Actor, source: str) -> int:
         run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_orders("{source}")', {}, "queued")
         ctx.queue.import_orders(tx, run_id)
     return run_id
+
+
+def request_due(ctx: Context) -> list[int]:
+    """Queue an import of every shop whose interval is over and that has none under way; returns the run numbers."""
+    with ctx.db.read() as tx:
+        names = sources.due(tx, ctx.now())
+    return [request(ctx, CLOCK, name) for name in names]
 
 
 def import_file(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.storage.database import insert_new
-from autopurchase.storage.schema import source
+from autopurchase.storage.schema import run, source
 
 
 def add(connection: Connection, **values: Any) -> int:
@@ -42,6 +43,36 @@ def get(connection: Connection, source_id: int) -> RowMapping:
 def listing(connection: Connection) -> Sequence[RowMapping]:
     """All sources by name."""
     return connection.execute(select(source).order_by(source.c.name)).mappings().all()
+
+
+def due(connection: Connection, now: datetime) -> list[str]:
+    """Names of the shops to import now: switched on, no import under way, none begun within their interval.
+
+    An import that ended without a word for a day does not count as under way. Files are imported by hand.
+    """
+    latest = (
+        select(run.c.source_id, func.max(run.c.created_at).label("began"))
+        .where(run.c.kind == "import")
+        .group_by(run.c.source_id)
+        .subquery()
+    )
+    open_run = select(run.c.id).where(
+        run.c.source_id == source.c.id,
+        run.c.kind == "import",
+        run.c.state.in_(("queued", "running")),
+        run.c.created_at > now - timedelta(days=1),
+    )
+    query = (
+        select(source.c.name, source.c.every_minutes, latest.c.began)
+        .outerjoin_from(source, latest, latest.c.source_id == source.c.id)
+        .where(source.c.enabled, source.c.kind != "file", ~open_run.exists())
+        .order_by(source.c.name)
+    )
+    return [
+        name
+        for name, minutes, began in connection.execute(query)
+        if began is None or began <= now - timedelta(minutes=minutes)
+    ]
 
 
 def change(connection: Connection, source_id: int, **values: Any) -> None:
