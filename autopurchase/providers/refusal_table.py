@@ -63,6 +63,15 @@ GATEWAY: dict[str, dict[str, str]] = {
     },
 }
 
+#: gateway code -> the least seconds to wait where the answer names none
+PAUSES: dict[str, float] = {
+    "ApiCallLimit": 1,
+    "AppCallLimit": 60,
+    "SellerCallLimit": 2,
+    "901": 2,
+    "E0901": 2,
+}
+
 #: gateway codes where the app's own set-up is wrong: repeating cannot help, an administrator must act
 CONFIGURATION = frozenset(
     "IncompleteSignature InvalidAppKey MissingPartner InvalidTimestamp MissingTimestamp InvalidApi InvalidApiPath "

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -38,57 +34,11 @@ from autopurchase.providers.redaction import REMOVED, redacted
 from autopurchase.providers.refusal_table import EXACT, GATEWAY, KEYWORDS, WEAK_KEYWORDS
 from autopurchase.providers.refusals import business_cause, gateway_cause, more_codes, refusal, rules_off
 from autopurchase.providers.tokens import Authorised, TokenRejected
+from tests.providers.servers import Respond, drop, reply, server
 from tests.providers.support import CountingPace, MemoryTokens
 from tests.support.processes import free_port
 
-Respond = Callable[[BaseHTTPRequestHandler], None]
 CALL = Call("/x", form={"a": "1"})
-
-
-@contextmanager
-def server(*answers: Respond) -> Iterator[tuple[str, list[str]]]:
-    """A server that gives these answers in turn (the last one again); with the bodies it got."""
-    bodies: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))).decode())
-            answers[min(len(bodies), len(answers)) - 1](self)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}", bodies
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-def reply(status: int = 200, body: str = '{"ok": 1.10}', **headers: str) -> Respond:
-    """An answer."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body.encode()))}.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body.encode())
-
-    return respond
-
-
-def drop(handler: BaseHTTPRequestHandler) -> None:
-    """No answer: the connection ends."""
-    handler.close_connection = True
-    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:

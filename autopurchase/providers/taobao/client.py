@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from autopurchase.domain.causes import cause as cause_of
-from autopurchase.domain.errors import NotSent, Refused, SessionRefused, Unknown
+from autopurchase.domain.errors import ProviderDown, Refused, SessionRefused, Unknown
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.purchase import (
     Account,
@@ -23,7 +23,7 @@ from autopurchase.domain.purchase import (
 )
 from autopurchase.domain.session import SessionConfig, Tokens
 from autopurchase.ports import Clock, Manifest, Pace, TokenStore
-from autopurchase.providers.common import Answer, Call, Transport, origin
+from autopurchase.providers.common import Call, Transport, origin
 from autopurchase.providers.lenient import as_int, as_list, as_text
 from autopurchase.providers.taobao import orders, previews
 from autopurchase.providers.taobao import translate as tr
@@ -51,9 +51,16 @@ class Gateway:
         """A reader of answers that removes the app secret and ``secrets``."""
         return tr.Reader(self.options, (self.config.app_secret, *secrets))
 
-    def read(self, api: str, params: Mapping[str, str], reader: tr.Reader, token: str = "") -> dict[str, Any]:
-        """A read; the whole accepted answer."""
-        return self._transport.read(self._build(api, params, token), lambda answer: _accepted(answer, reader))
+    def read(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        reader: tr.Reader,
+        parse: Callable[[dict[str, Any]], T],
+        token: str = "",
+    ) -> T:
+        """A read, repeated while it fails; ``parse`` judges the answer, the gateway's refusals included."""
+        return self._transport.read(self._build(api, params, token), lambda answer: parse(answer.document(reader.raw)))
 
     def write(
         self,
@@ -79,12 +86,6 @@ class Gateway:
             )
 
         return build
-
-
-def _accepted(answer: Answer, reader: tr.Reader) -> dict[str, Any]:
-    document = answer.document(reader.raw)
-    reader.gateway(document)
-    return document
 
 
 class TaobaoProvider:
@@ -167,7 +168,7 @@ class TaobaoProvider:
                 return
             last = _last_change(page)
             start, page_no, held = (last, 1, 0) if last > start else (start, page_no + 1, held)
-        raise NotSent("The list of changed orders does not end: synchronise a shorter time.")
+        raise ProviderDown("The list of changed orders does not end: synchronise a shorter time.")
 
     def _window(self, start: int, end: int, page_no: int) -> dict[str, Any]:
         params = {
@@ -197,7 +198,14 @@ class TaobaoProvider:
 
     def _cancelled(self, provider_order_id: str, document: dict[str, Any]) -> Cancelled:
         reader = self._reader()
-        reader.business("/purchase/order/asyn/cancel", document)
+        reader.gateway(document)
+        try:
+            reader.business("/purchase/order/asyn/cancel", document)
+        except SessionRefused:
+            raise
+        except Refused as error:
+            words = f"The order was not cancelled; a paid one needs a refund instead. {error.sentence}"
+            raise Refused(words, cause=error.cause, raw=error.raw) from None
         return Cancelled(provider_order_id, done=False, raw=reader.raw(document))
 
     def pay_links(self, provider_order_ids: Sequence[str]) -> list[PayLink]:
@@ -266,11 +274,7 @@ class TaobaoProvider:
 
         def call(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
             reader = self._gateway.reader(token)
-            document = self._gateway.read(api, params, reader, token)
-            try:
-                return document, reader.business(api, document)
-            except Unknown as error:
-                raise NotSent(cause="provider_down", raw=error.raw) from None
+            return self._gateway.read(api, params, reader, lambda doc: (doc, reader.business(api, doc)), token)
 
         return self._authorised.run(call)
 
@@ -309,8 +313,12 @@ def refresh(gateway: Gateway, stale: Tokens) -> Tokens:
     if not stale.refresh_token:
         raise SessionRefused()
     reader = gateway.reader(stale.access_token, stale.refresh_token)
-    document = gateway.read("/auth/token/refresh", {"refresh_token": stale.refresh_token}, reader)
-    return tr.tokens(document, gateway.clock.now(), stale.refresh_token)
+
+    def parse(document: dict[str, Any]) -> Tokens:
+        reader.gateway(document)
+        return tr.tokens(document, gateway.clock.now(), stale.refresh_token)
+
+    return gateway.read("/auth/token/refresh", {"refresh_token": stale.refresh_token}, reader, parse)
 
 
 class TaobaoKind:

@@ -28,6 +28,7 @@ from autopurchase.domain.session import Address, SessionConfig, Tokens
 from autopurchase.providers.common import retry_after
 from autopurchase.providers.lenient import as_dict, as_flag, as_int, as_list, as_text, setting, whole_setting
 from autopurchase.providers.redaction import redacted, scrub
+from autopurchase.providers.refusal_table import PAUSES
 from autopurchase.providers.refusals import business_cause, gateway_cause, more_codes, refusal, rules_off
 from autopurchase.providers.taobao import manifest as m
 from autopurchase.providers.taobao.tables import COMPLETED_STATUSES
@@ -168,7 +169,9 @@ class Reader:
         cause = gateway_cause("taobao", code, text, kind)
         if cause == "unknown_refusal" and sub:
             cause = gateway_cause("taobao", sub, text, kind)
-        raise refusal(cause, text, sub or code, raw, retry_after({}, text), gateway=True)
+        wait = retry_after({}, text)
+        pause = PAUSES.get(code) if wait is None else wait
+        raise refusal(cause, text, sub or code, raw, pause, gateway=True)
 
     def business(self, api: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """The ``data`` of an accepted answer. Raises the refusal of either level."""
