@@ -92,3 +92,15 @@ OTHER_FLOW = "500_007"
 NOT_OF_LINES = frozenset({"session_expired", "throttled", "provider_down", "bad_address", "limit_reached"})
 
 ON_SALE = "published"
+
+NO_SUCH_ORDER = "The account has no such order: check the number and the session."
+NOT_OURS = "The order belongs to another account: check the session."
+
+#: (API, code) about one order, not about goods or the session -> the sentence for the person
+ABOUT_THE_ORDER: dict[tuple[str, str], str] = {
+    ("detail", "ORDER_NOT_EXIST"): NO_SUCH_ORDER,
+    ("detail", "400_3"): NOT_OURS,
+    ("cancel", "ORDER_NOT_EXIST"): NO_SUCH_ORDER,
+    ("cancel", "400_3"): NOT_OURS,
+    ("cancel", "ORDER_STATUS_ERROR"): "The order is not unpaid any more: synchronise it, then use a refund.",
+}

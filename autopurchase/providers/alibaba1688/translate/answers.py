@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from autopurchase.domain.errors import BrokenAnswer, RateLimited, Refused, SessionRefused
 from autopurchase.domain.purchase import Account, Cancelled, PayLink
 from autopurchase.domain.session import Tokens
+from autopurchase.providers.alibaba1688 import tables
 from autopurchase.providers.alibaba1688.translate.envelope import Fault, Rules, fault_of, require
 from autopurchase.providers.alibaba1688.translate.scalars import aop_date, as_ids
 from autopurchase.providers.lenient import as_dict, as_flag, as_int, as_list, as_text
@@ -40,6 +41,7 @@ def order_page(document: Document, raw: str, rules: Rules) -> Page:
 def order_detail(document: Document, raw: str, rules: Rules) -> dict[str, Any]:
     """The order of a detail answer."""
     info = as_dict(document.get("result"))
+    _about_the_order("detail", fault_of(document, bool(info)), raw)
     require(document, bool(as_dict(info.get("baseInfo"))), rules, "detail", raw)
     return info
 
@@ -63,10 +65,16 @@ def cancelled(document: Document, raw: str, rules: Rules, provider_order_id: str
             retry_after=CANCEL_WAIT,
             raw=raw,
         )
-    if fault is not None and fault.code == "ORDER_STATUS_ERROR":
-        raise Refused("The order is not unpaid any more: synchronise it, then use a refund.", raw=raw)
+    _about_the_order("cancel", fault, raw)
     require(document, done, rules, "cancel", raw)
     return Cancelled(provider_order_id, done=True, raw=raw)
+
+
+def _about_the_order(api: str, fault: Fault | None, raw: str) -> None:
+    """Raise Refused for a fault that concerns this one order; the session and its token are good."""
+    sentence = tables.ABOUT_THE_ORDER.get((api, fault.code)) if fault is not None else None
+    if sentence and fault is not None:
+        raise Refused(f"{sentence} The marketplace says: {fault.code} {fault.text}".rstrip(), raw=raw)
 
 
 # payment links

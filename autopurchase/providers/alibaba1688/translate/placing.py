@@ -27,9 +27,9 @@ def read(document: Document, raw: str, purchase: Purchase, options: Options) -> 
     """What a create call made. Raises Refused for a reasoned no, BrokenAnswer when it may have happened."""
     orders = _orders(document)
     failed = _failed(document)
-    if not orders:
-        raise _no_order(document, failed, raw, options)
     refused, matched = _refused(failed, purchase, options)
+    if not orders:
+        raise _no_order(document, failed, refused, raw, options)
     known = len(orders) == 1 and matched
     lines = _lines(purchase, {line.number for line in refused}) if known else ()
     return Placed(orders=tuple(replace(order, lines=lines) for order in orders), refused=refused, raw=raw)
@@ -62,14 +62,18 @@ def _failed(document: Document) -> list[dict[str, Any]]:
     return [entry for level in levels for entry in as_list(level.get("failedOfferList"))]
 
 
-def _no_order(document: Document, failed: Sequence[Document], raw: str, options: Options) -> AutopurchaseError:
+def _no_order(
+    document: Document, failed: Sequence[Document], refused: Sequence[RefusedLine], raw: str, options: Options
+) -> AutopurchaseError:
     fault = _reason(document, failed)
     if fault is None:
         return BrokenAnswer("The answer names neither an order nor a reason: it will be looked up.", raw=raw)
     words = f"{fault.code} {fault.text}".lower()
     if any(word in words for word in tables.REPEATED):
         return BrokenAnswer(f"The marketplace knows our reference already: {fault.text} It will be looked up.", raw=raw)
-    return options.rules.error("create", fault, raw)
+    numbers = ", ".join(line.number for line in refused)
+    named = Fault(fault.code, f"{fault.text} ({numbers})") if numbers else fault
+    return options.rules.error("create", named, raw)
 
 
 def _reason(document: Document, failed: Sequence[Document]) -> Fault | None:
