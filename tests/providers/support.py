@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.errors import SessionRefused
 from autopurchase.domain.money import Money
-from autopurchase.domain.purchase import Preview, Purchase, PurchaseLine
+from autopurchase.domain.provider_order import ProviderOrder, ProviderState
+from autopurchase.domain.purchase import Placed, Preview, Purchase, PurchaseLine
 from autopurchase.domain.session import Address, SessionConfig, Tokens
 from autopurchase.ports import Provider, ProviderKind
 from autopurchase.sandbox import Item, Sandbox, Sku
+from tests.support.processes import wait_until
 
 WAREHOUSE = Address(
     name="仓库收货组",
@@ -207,3 +209,38 @@ def with_preview(purchase: Purchase, preview: Preview) -> Purchase:
 def yuan(fen: int) -> Money:
     """CNY of fen, as the sandbox counts."""
     return Money(fen, "CNY")
+
+
+# --- what most tests of the contract do first ---
+
+REFERENCE = "AP-53-1"
+
+
+def place(bench: Bench, reference: str = REFERENCE, lines: int = 1, seller: int = 0) -> Placed:
+    """A placed order of one seller."""
+    return bench.open().create(bench.previewed(lines, seller), reference)
+
+
+def place_one(bench: Bench, reference: str = REFERENCE, lines: int = 1) -> str:
+    """The number of a placed order."""
+    (order,) = place(bench, reference, lines).orders
+    return order.provider_order_id
+
+
+def found(bench: Bench, reference: str = REFERENCE) -> list[ProviderOrder]:
+    """What the look-up by our reference finds."""
+    asked = bench.purchase()
+    return bench.open().find_by_reference(reference, datetime.now(UTC) - timedelta(minutes=1), asked)
+
+
+def becomes(bench: Bench, number: str, state: ProviderState) -> ProviderOrder:
+    """The order once it reads as ``state``."""
+    provider = bench.open()
+
+    def read() -> ProviderOrder | None:
+        order = provider.get(number)
+        return order if order.state is state else None
+
+    order = wait_until(read, timeout=10, what=f"{number} {state}")
+    assert order is not None
+    return order
