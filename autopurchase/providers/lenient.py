@@ -24,7 +24,8 @@ def as_int(value: object) -> int | None:
         number = Decimal(as_text(value))
     except ArithmeticError:
         return None
-    return int(number) if number.is_finite() and number == number.to_integral_value() else None
+    small = number.is_finite() and number.adjusted() < 40  # 1E+999999999 would fill the memory as an integer
+    return int(number) if small and number == number.to_integral_value() else None
 
 
 def as_flag(value: object) -> bool | None:

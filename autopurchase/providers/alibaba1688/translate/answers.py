@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from autopurchase.domain.purchase import Account, Cancelled, PayLink
 from autopurchase.domain.session import Tokens
 from autopurchase.providers.alibaba1688 import tables
 from autopurchase.providers.alibaba1688.translate.envelope import Fault, Rules, fault_of, require
-from autopurchase.providers.alibaba1688.translate.scalars import aop_date, as_ids
+from autopurchase.providers.alibaba1688.translate.scalars import aop_date, as_ids, later
 from autopurchase.providers.lenient import as_dict, as_flag, as_int, as_list, as_text
 
 Document = Mapping[str, Any]
@@ -163,13 +163,12 @@ def tokens(document: Document, raw: str, now: datetime, previous: Tokens | None 
         if not words or word in PASSING:
             raise BrokenAnswer("The answer holds no token.", raw=raw)
         raise SessionRefused(f"The marketplace gave no token ({words}): authorise the session again.", raw=raw)
-    seconds = as_int(document.get("expires_in"))
     fresh = as_text(document.get("refresh_token"))
     kept = previous or Tokens("")
     ends = aop_date(document.get("refresh_token_timeout"))
     return Tokens(
         access_token=access,
         refresh_token=fresh or kept.refresh_token,
-        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        expires_at=later(now, document.get("expires_in")),
         refresh_expires_at=ends or (None if fresh and fresh != kept.refresh_token else kept.refresh_expires_at),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.money import Money
@@ -18,7 +18,7 @@ from autopurchase.domain.provider_order import (
 )
 from autopurchase.providers.alibaba1688 import tables
 from autopurchase.providers.alibaba1688.translate import parcels
-from autopurchase.providers.alibaba1688.translate.scalars import aop_date, as_quantity, from_yuan, local_date
+from autopurchase.providers.alibaba1688.translate.scalars import aop_date, as_quantity, from_yuan, later, local_date
 from autopurchase.providers.lenient import as_dict, as_int, as_list, as_text
 
 Document = Mapping[str, Any]
@@ -213,9 +213,9 @@ def close_reason(word: str, facts: Document, taken: bool, refunded: bool) -> str
 def _deadline(info: Document) -> tuple[datetime | None, bool]:
     """(until when it must be paid, whether that is only assumed from how long the goods are held)."""
     base = as_dict(info.get("baseInfo"))
-    created, seconds = aop_date(base.get("createTime")), as_int(base.get("payTimeout"))
-    if created is not None and seconds and as_text(base.get("payTimeoutType")) == "0":
-        return created + timedelta(seconds=seconds), False
+    created = aop_date(base.get("createTime"))
+    if created is not None and as_text(base.get("payTimeoutType")) == "0" and as_int(base.get("payTimeout")):
+        return later(created, base.get("payTimeout")), False
     live = [item for item in as_list(info.get("productItems")) if as_text(item.get("status")) != "cancel"]
     held = [moment for item in live if (moment := local_date(item.get("gmtPayExpireTime"))) is not None]
     return (min(held), True) if held else (None, False)

@@ -25,10 +25,19 @@ def aop_date(value: object) -> datetime | None:
         return None
     digits, milliseconds, offset = match.groups()
     try:
-        moment = datetime.strptime(digits + (offset or "+0800"), "%Y%m%d%H%M%S%z")
-    except ValueError:
+        moment = datetime.strptime(digits + (offset or "+0800"), "%Y%m%d%H%M%S%z").astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (moment + timedelta(milliseconds=int(milliseconds or 0))).astimezone(UTC)
+    return moment + timedelta(milliseconds=int(milliseconds or 0))
+
+
+def later(moment: datetime, seconds: object) -> datetime | None:
+    """``moment`` plus seconds given as number or text; None when they are absent or beyond the calendar."""
+    number = as_int(seconds)
+    try:
+        return None if number is None else moment + timedelta(seconds=number)
+    except OverflowError:
+        return None
 
 
 def to_aop_date(moment: datetime) -> str:
@@ -59,14 +68,14 @@ def from_yuan(value: object) -> Money | None:
 
 
 def as_number(value: object) -> Decimal | None:
-    """A finite number given as number or text; None for anything else."""
+    """A number below 1E+40 given as number or text; None for anything else."""
     if isinstance(value, bool):
         return None
     try:
         number = Decimal(as_text(value))
     except ArithmeticError:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and number.adjusted() < 40 else None
 
 
 def as_quantity(value: object) -> int:
