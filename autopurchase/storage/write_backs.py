@@ -1,7 +1,7 @@
 """What shops are to be told: an outbox that fills in the transaction that made the news, each piece of news once.
 
-Two kinds. ``mark``: how far the buying of an order is, and under which of our references. ``shipment``: lines of an order
-that travel in a parcel. A source whose write-back is switched off (files always are) is told nothing.
+Two kinds. ``mark``: how far the buying of an order is, and under which of our references. ``shipment``: lines of an
+order that travel in a parcel. A source whose write-back is switched off (files always are) is told nothing.
 """
 
 from __future__ import annotations
