@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,10 +33,13 @@ from autopurchase.providers.tokens import Authorised
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 LONGEST_WINDOW = 1000  # orders of one listing; more are read in halves of the window
 SHORTEST_WINDOW = timedelta(minutes=10)
 CLOCKS_DIFFER = timedelta(hours=1)
 MOST_LOOKUPS = 20  # items of one preview
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 class Alibaba1688:
@@ -97,28 +101,27 @@ class Alibaba1688:
         NotSent when the list cannot be read as a whole: nothing found would then prove nothing.
         """
         since = sent_at - CLOCKS_DIFFER
-        seen: dict[str, ProviderOrder] = {}
-        for filters in (asking.created_in(since, reference), asking.created_in(since)):
-            for number in self._candidates(filters, purchase):
-                if number not in seen:
-                    seen[number] = self._order(*self._detail(number), complete=True)
-            found = [order for order in seen.values() if order.reference == reference]
-            if found:
-                return found
-        return []
+        seen = self._details(_candidates(self._filtered(since, reference), purchase), {})
+        if not _carrying(reference, seen):
+            listing = self._listing(asking.created_in(since))
+            if not listing.whole:
+                raise NotSent("The marketplace's order list cannot be read as a whole: it will be tried again.")
+            seen = self._details(_candidates(listing, purchase), seen)
+        return _carrying(reference, seen)
 
-    def _candidates(self, filters: Mapping[str, str], purchase: Purchase) -> list[str]:
-        """Numbers of listed orders that may hold the purchase: all but those that show only other items."""
-        listing = self._listing(filters)
-        if not listing.whole:
-            raise NotSent("The marketplace's order list cannot be read as a whole: it will be tried again.")
-        wanted = {line.item_id for line in purchase.lines}
-        numeric = all(item.isdigit() for item in wanted)  # encrypted ids are not echoed
-        return [
-            orders.order_id(as_dict(entry.get("baseInfo")))
-            for entry in listing.entries
-            if not numeric or _items(entry) & wanted or not _items(entry)
-        ]
+    def _filtered(self, since: datetime, reference: str) -> Listing:
+        """The list by our reference; empty when the marketplace refuses that filter."""
+        try:
+            return self._listing(asking.created_in(since, reference))
+        except SessionRefused:
+            raise
+        except Refused:
+            return Listing((), whole=False)
+
+    def _details(self, numbers: Sequence[str], known: Mapping[str, ProviderOrder]) -> dict[str, ProviderOrder]:
+        """``known`` and the orders of ``numbers`` read in full, each once."""
+        new = {number: self._order(*self._detail(number), complete=True) for number in numbers if number not in known}
+        return {**known, **new}
 
     def changed_since(self, since: datetime, until: datetime) -> Iterator[Sequence[ProviderOrder]]:
         """Pages of list readings (no reference, no closer: ``complete`` is False), oldest change first."""
@@ -132,12 +135,14 @@ class Alibaba1688:
                 windows += [(middle, end), (start, middle)]
                 continue
             listing = whole_list(partial(self._page, filters), first)
+            if not listing.whole:
+                log.warning("alibaba1688 list: fewer orders than counted, %s to %s", start, end)
             yield from self._chunks(listing)
 
     def _chunks(self, listing: Listing) -> Iterator[Sequence[ProviderOrder]]:
         secrets = self._gateway.secrets(*self._authorised.secrets())
         found = [self._order(entry, secrets.redacted(entry), complete=False) for entry in listing.entries]
-        found.sort(key=lambda order: (order.modified_at is not None, order.modified_at))
+        found.sort(key=lambda order: order.modified_at or _UNDATED)
         size = self._options.page_size
         for at in range(0, len(found), size):
             yield found[at : at + size]
@@ -260,6 +265,21 @@ class Alibaba1688:
             stale.refresh_token,
             lambda document, raw: answers.tokens(document, raw, self._clock.now(), stale),
         )
+
+
+def _candidates(listing: Listing, purchase: Purchase) -> list[str]:
+    """Numbers of listed orders that may hold the purchase: all but those that show only other items."""
+    wanted = {line.item_id for line in purchase.lines}
+    echoed = all(item.isdigit() for item in wanted)  # encrypted ids are not
+    return [
+        orders.order_id(as_dict(entry.get("baseInfo")))
+        for entry in listing.entries
+        if not echoed or _items(entry) & wanted or not _items(entry)
+    ]
+
+
+def _carrying(reference: str, seen: Mapping[str, ProviderOrder]) -> list[ProviderOrder]:
+    return [order for order in seen.values() if order.reference == reference]
 
 
 def _items(entry: Mapping[str, Any]) -> set[str]:
