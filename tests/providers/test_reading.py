@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autopurchase.domain.causes import CAUSES
 from autopurchase.domain.errors import (
     BadInput,
     BrokenAnswer,
@@ -155,8 +156,6 @@ def test_refusals_are_typed_by_what_may_be_repeated() -> None:
 
 
 def test_tables_use_known_causes_only() -> None:
-    from autopurchase.domain.causes import CAUSES
-
     used = {cause for table in GATEWAY.values() for cause in table.values()}
     used |= {cause for table in EXACT.values() for cause in table.values()} | {rule.cause for rule in KEYWORDS}
     assert used <= set(CAUSES)
