@@ -97,25 +97,28 @@ class Client:
 
     def _data(self, answer: Answer) -> dict[str, Any]:
         if answer.status in (401, 403):
-            raise self._refused_key(answer)
+            raise _refused_key(self._raw(answer.text))
         if answer.status in (404, 405) or 300 <= answer.status < 400:
             raise self._wrong_address(answer)
         document = answer.document(self._raw)
         if errors := document.get("errors"):
-            raise self._error(errors, answer)
+            raise self._error(errors)
         data = document.get("data")
         if not isinstance(data, dict):
             raise BrokenAnswer(raw=self._raw(answer.text))
         return data
 
-    def _error(self, errors: Any, answer: Answer) -> AutopurchaseError:
-        """The error that the GraphQL ``errors`` amount to; HTTP says 200 to most of them."""
-        raw = self._raw(answer.text)
+    def _error(self, errors: Any) -> AutopurchaseError:
+        """The error that the GraphQL ``errors`` amount to; HTTP says 200 to most of them.
+
+        What came beside them is not kept: it may describe customers.
+        """
+        raw = self._raw({"errors": errors})
         found = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         codes = {str((error.get("extensions") or {}).get("code")) for error in found}
         text = scrub("; ".join(str(error.get("message")) for error in found)[:500], self._secrets)
         if codes & _FORBIDDEN:
-            return self._refused_key(answer)
+            return _refused_key(raw)
         if missing := _missing(text):
             return MissingFields(missing, raw)
         if "ENTITY_NOT_FOUND" in codes:
@@ -123,14 +126,6 @@ class Client:
         if not found or _BROKEN in codes:
             return BrokenAnswer(raw=raw)
         return Refused(f"The shop refused: {text}.", raw=raw)
-
-    def _refused_key(self, answer: Answer) -> SessionRefused:
-        return SessionRefused(
-            "The shop does not accept the API key, or its role lacks the rights ReadOrder and UpdateOrder: "
-            "make a new key for such a role and enter it under Sources.",
-            cause="permission_missing",
-            raw=self._raw(answer.text),
-        )
 
     def _wrong_address(self, answer: Answer) -> BadInput:
         where = f"{self._settings.base_url}{self._settings.api_path}"
@@ -141,6 +136,15 @@ class Client:
 
     def _raw(self, text: object) -> str:
         return redacted(text, self._secrets, _KEPT)
+
+
+def _refused_key(raw: str) -> SessionRefused:
+    return SessionRefused(
+        "The shop does not accept the API key, or its role lacks the rights ReadOrder and UpdateOrder: "
+        "make a new key for such a role and enter it under Sources.",
+        cause="permission_missing",
+        raw=raw,
+    )
 
 
 def _missing(text: str) -> list[tuple[str, str]]:
