@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -194,6 +192,6 @@ def _quietly(what: str, do: Callable[[], object]) -> None:
 
 def _end_with_parent() -> None:
     """The pipe closes when whoever started us is gone, however it went."""
-    sys.stdin.buffer.read()
-    time.sleep(0.05)
+    while os.read(0, 1024):  # not sys.stdin: its buffer's lock would be held when the interpreter ends
+        pass
     os._exit(0)

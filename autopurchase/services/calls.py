@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from autopurchase.domain.errors import LimitReached, SessionRefused
+from autopurchase.domain.errors import LimitReached, RateLimited, SessionRefused
 from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
 from autopurchase.ports import Provider
 from autopurchase.services.context import Context
@@ -18,6 +18,8 @@ from autopurchase.storage import limits, sessions
 
 #: how long a lease outlives the longest call
 _MARGIN = 20.0
+#: slots that may slip by before a call is given up as not sent
+_SLOTS_TRIED = 100
 _RENEWAL = "renew:{}"
 
 
@@ -68,14 +70,22 @@ class SessionPace:
     first: float | None = None  # time.monotonic() when the reserved slot comes
 
     def wait(self) -> None:
-        """Sleep until this call's slot comes."""
-        if self.first is not None:
-            moment, self.first = self.first, None
+        """Sleep until this call's slot comes; a slot that has slipped by is given up for a new one."""
+        moment, self.first = self.first, None
+        for _ in range(_SLOTS_TRIED):
+            if moment is None:
+                moment = self._reserve()
             time.sleep(max(0.0, moment - time.monotonic()))
-            return
+            if time.monotonic() - moment <= limits.LATE:
+                return
+            moment = None
+        raise RateLimited("This machine is too busy to keep the session's pace: fewer things at once.", retry_after=5.0)
+
+    def _reserve(self) -> float:
+        """When the next slot comes, on this machine's monotonic clock."""
         with self.ctx.db.write() as tx:
-            pause = limits.reserve_call(tx, self.session_id, self.per_second)
-        time.sleep(pause)
+            asked = time.monotonic()
+            return asked + limits.reserve_call(tx, self.session_id, self.per_second)
 
 
 @dataclass(frozen=True, slots=True)

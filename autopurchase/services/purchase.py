@@ -133,6 +133,7 @@ class _Lane:
 
     def _intend(self, tx: Connection, booking: Row, config: SessionConfig, now: datetime) -> _Task:
         """Commit what is about to happen, before it happens, with the call slot it will use."""
+        asked = time.monotonic()
         pause = limits.reserve_call(tx, self.session_id, config.rate_per_second)
         starts = now + timedelta(seconds=pause)
         values: dict[str, Any] = {"claimed_by": self.holder}
@@ -151,7 +152,7 @@ class _Lane:
             }
         bookings.change(tx, booking["id"], **values)
         runs.start(tx, booking["run_id"], now)
-        return _Task(kind, {**booking, **values}, time.monotonic() + pause)
+        return _Task(kind, {**booking, **values}, asked + pause)
 
     def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, as sessions rarely change under it."""

@@ -12,8 +12,12 @@ from sqlalchemy import Connection, case, func, insert, literal, select, text, up
 
 from autopurchase.storage.schema import call_slot, lease
 
-#: share of the allowed rate that is used, so that two calls never meet in one window by jitter
-HEADROOM = 0.97
+#: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 40 ms of jitter
+HEADROOM = 0.96
+#: an idle session's next slot comes this much later, so that committing the reservation does not make it late
+LEAD = 0.01
+#: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
+LATE = 0.02
 
 
 def clock(connection: Connection) -> float:
@@ -26,7 +30,7 @@ def clock(connection: Connection) -> float:
 def reserve_call(connection: Connection, session_id: int, per_second: float) -> float:
     """Reserve the next call slot of the session; seconds to sleep until it comes."""
     now, gap = clock(connection), 1 / (per_second * HEADROOM)
-    free = case((call_slot.c.next_free > now, call_slot.c.next_free), else_=literal(now)) + gap
+    free = case((call_slot.c.next_free > now + LEAD, call_slot.c.next_free), else_=literal(now + LEAD)) + gap
     statement = update(call_slot).where(call_slot.c.session_id == session_id).values(next_free=free)
     slot_end: float = connection.execute(statement.returning(call_slot.c.next_free)).scalar_one()
     return max(0.0, slot_end - gap - now)
