@@ -1,0 +1,26 @@
+"""A worker as a process of its own, for tests that kill it: `python -m tests.support.worker_process [words]`.
+
+    --with-parent   ends when its standard input closes
+    --blind         never looks up an open outcome: the negative control of the kill test
+"""
+
+from __future__ import annotations
+
+import sys
+
+from autopurchase.engine.worker import Worker
+from autopurchase.services import purchase
+from autopurchase.wiring import open_workspace
+
+
+def main(words: list[str]) -> int:
+    """Work until told to stop; the worker's exit code. Says “ready” on standard output when it works."""
+    if "--blind" in words:
+        purchase.needs_lookup = lambda booking: False
+    workspace = open_workspace()
+    worker = Worker(workspace.context, workspace.home)
+    return worker.run(with_parent="--with-parent" in words, ready=lambda: print("ready", flush=True))  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
