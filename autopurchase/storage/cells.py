@@ -80,10 +80,10 @@ def outcomes(connection: Connection, run_id: int, limit: int = 2_000) -> Rows:
     return connection.execute(query).mappings().all()
 
 
-def again(connection: Connection, run_id: int) -> list[str]:
-    """Numbers of the run's lines that were refused or never sent and are ready again or held."""
+def again(connection: Connection, run_id: int) -> Rows:
+    """Lines of the run that were refused or never sent and are ready again or held: number, purchase."""
     query = (
-        select(line.c.number)
+        select(line.c.number, line.c.purchase)
         .select_from(booking_line)
         .join(booking, booking_line.c.booking_id == booking.c.id)
         .join(line, booking_line.c.line_id == line.c.id)
@@ -91,7 +91,7 @@ def again(connection: Connection, run_id: int) -> list[str]:
         .where(line.c.purchase.in_(("ready", "problem")))
         .order_by(booking_line.c.id)
     )
-    return list(connection.execute(query).scalars())
+    return connection.execute(query).mappings().all()
 
 
 def attempts(connection: Connection, run_id: int, limit: int = 200) -> Rows:

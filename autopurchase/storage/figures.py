@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, func, select, text
 
-from autopurchase.storage.schema import booking, line, orders, provider_order, run, session, source, workspace
+from autopurchase.storage.schema import booking, line, orders, provider_order, run, session, source
 
 Rows = Sequence[RowMapping]
 #: age buckets of the backlog: name -> at most this many days; the last has no end
@@ -108,7 +108,12 @@ def last_runs(connection: Connection, limit: int = 6) -> Rows:
     return connection.execute(select(run).order_by(run.c.id.desc()).limit(limit)).mappings().all()
 
 
-def setting(connection: Connection, key: str) -> str:
-    """A value of the workspace table, empty when unset."""
-    found = connection.execute(select(workspace.c.value).where(workspace.c.key == key)).scalar()
-    return str(found or "")
+def last_imports(connection: Connection) -> dict[str, int]:
+    """Source name -> number of its last import run."""
+    query = (
+        select(source.c.name, func.max(run.c.id))
+        .join_from(run, source)
+        .where(run.c.kind == "import")
+        .group_by(source.c.name)
+    )
+    return {str(name): int(number) for name, number in connection.execute(query)}

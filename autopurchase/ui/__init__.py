@@ -1,0 +1,1 @@
+"""What the pages are made of. The only package code that imports Streamlit."""

@@ -1,0 +1,26 @@
+"""Addresses inside the app, for link columns: relative, so that they work under any base path."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+#: what is shown of a link column's address: everything after the ``#``
+AFTER_HASH = r"#(.*)$"
+
+
+def base() -> str:
+    """The app's own base path, without a slash at the end."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
+
+
+def to(page: str, shown: str = "", **query: str | int) -> str:
+    """``/order?order=ORD-1#ORD-1``: address of a page, with the words to show in its cell behind the hash."""
+    return f"{base()}/{page}?{urlencode(query)}#{shown}"
+
+
+def outside(url: str, shown: str | None) -> str:
+    """A marketplace's address with the words to show; empty when it is no web address."""
+    return f"{url.split('#')[0]}#{shown}" if url.startswith(("https://", "http://")) else ""

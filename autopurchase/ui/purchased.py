@@ -1,0 +1,188 @@
+"""The purchased page's filter, table and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from autopurchase.domain.causes import cause
+from autopurchase.storage import views
+from autopurchase.storage.views import PurchasedFilter
+from autopurchase.ui import dialogs, picking, sync_panel, tables
+from autopurchase.ui.guard import Person
+from autopurchase.ui.links import outside, to
+from autopurchase.ui.picking import Pick
+from autopurchase.ui.words import FIGURE_SPACE, _, left, padded, plural
+from autopurchase.ui.workspace import context, reading
+
+NAME = "bought"
+STATES = ("booking", "booked", "bought", "sent", "arrived")
+SIZE = 200
+
+
+def draw_filter() -> PurchasedFilter:
+    """Draw the filters (kept in the address) and return what they say."""
+    with reading() as connection:
+        sessions = views.names(connection)["sessions"]
+    hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        state = st.pills(_("State"), STATES, key="bought_state", format_func=tables.word, width="content", **hidden)
+        session = st.selectbox(
+            _("Session"), sessions, index=None, key="bought_session", placeholder=_("any session"), width=160, **hidden
+        )
+        number = st.text_input(
+            _("Number"),
+            key="bought_number",
+            icon=":material/search:",
+            width=270,
+            placeholder=_("line, order or marketplace order"),
+            **hidden,
+        )
+        unknown = st.toggle(_("Outcome unknown only"), key="bought_unknown", bind="query-params")
+    states = (state,) if state else STATES[:4]
+    return PurchasedFilter(states, session or "", number, outcome_unknown=bool(unknown))
+
+
+def table(wanted: PurchasedFilter) -> dict[str, Pick]:
+    """Draw one page of lines; return every pick."""
+    with reading() as connection:
+        count = views.purchased_count(connection, wanted)
+        pages = max(1, -(-min(count, views.CAP) // SIZE))
+        place = min(int(st.session_state.get("bought_page") or 1), pages)
+        rows = views.purchased_page(connection, wanted, limit=SIZE, offset=(place - 1) * SIZE)
+        parcels = views.parcels_of(connection, [row["provider_order_key"] for row in rows if row["provider_order_key"]])
+    st.session_state["bought.pay"] = _pay_pages(rows)
+    if not rows:
+        st.info(_("Nothing here. Lines appear when they are booked on “Ready for purchase”."), icon=":material/inbox:")
+        return {}
+    picked = picking.pick_rows(
+        _frame(rows, parcels, context().now()),
+        {row["number"]: _pick(row) for row in rows},
+        name=NAME,
+        height=tables.height(len(rows), 15),
+        alt=_("Lines under way"),
+        column_config=_columns(),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        total = f"{views.CAP:,}+" if count > views.CAP else f"{count:,}"
+        st.caption(_("{shown} of {total} lines").format(shown=len(rows), total=total), width="content")
+        if pages > 1:
+            st.pagination(pages, key="bought_page", max_visible_pages=5)
+    return {number: pick for number, pick in picked.items() if number in {row["number"] for row in rows}}
+
+
+def _pick(row: Mapping[Any, Any]) -> Pick:
+    return Pick(row["version"], row["provider"], row["currency"], row["sum_minor"], row["status"], row["purchase"])
+
+
+def _frame(rows: Sequence[Mapping[Any, Any]], parcels: Mapping[int, Any], now: datetime) -> pd.DataFrame:
+    shown = [_cells(row, parcels.get(row["provider_order_key"], []), now) for row in rows]
+    return pd.DataFrame(shown, index=pd.Index([row["number"] for row in rows], name="line"))
+
+
+def _cells(row: Mapping[Any, Any], parcels: Sequence[Mapping[Any, Any]], now: datetime) -> dict[str, Any]:
+    unpaid = row["purchase"] == "booked"
+    deadline = left(row["pay_deadline"], now).rjust(14, FIGURE_SPACE) if unpaid and row["pay_deadline"] else ""
+    return {
+        "state": [tables.word(row["purchase"])],
+        "order": to("order", row["number"].rpartition("-")[0], order=row["order_number"]),
+        "title": row["title"],
+        "quantity": row["open_quantity"],
+        "session": row["session"] or "",
+        "provider_order": order_link(row),
+        "amount": padded(row["total_fen"], "CNY"),
+        "deadline": deadline,
+        "tracking": ", ".join(parcel["number"] for parcel in parcels),
+        "run": to("journal", f"[{row['run_id']}]", run=row["run_id"]) if row["run_id"] else "",
+        "why": _(cause(row["cause"]).label) if row["cause"] else "",
+    }
+
+
+def order_link(row: Mapping[Any, Any]) -> str:
+    """Address of a provider order's page at its marketplace, shown as its number; empty when there is none."""
+    number = row["provider_order_id"]
+    kind = context().providers.get(row["session_provider"] or "")
+    if not number or kind is None:
+        return ""
+    return outside(kind.manifest.order_url.format(order_id=number), number) if kind.manifest.order_url else ""
+
+
+def _columns() -> dict[str, Any]:
+    return {
+        "_index": st.column_config.TextColumn(_("Line"), pinned=True, width=58),
+        "state": tables.state_column(_("State"), STATES, width=84),
+        "order": tables.link(_("Order"), 50, help=_("Opens the order")),
+        "title": tables.text(_("Item"), 150),
+        "quantity": st.column_config.NumberColumn(_("Qty"), width=40),
+        "session": tables.text(_("Session"), 78),
+        "provider_order": tables.link(_("Marketplace order"), 152),
+        "amount": tables.money(_("Amount, CNY"), 98),
+        "deadline": tables.text(_("Pay within"), 98, alignment="right"),
+        "tracking": tables.text(_("Tracking"), 134),
+        "run": tables.link(_("Run"), 44, help=_("Opens the journal cell")),
+        "why": tables.text(_("Cause"), 112),
+    }
+
+
+def _pay_pages(rows: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
+    """Line number -> page where its unpaid order is paid."""
+    found = {}
+    for row in rows:
+        if row["purchase"] == "booked":
+            found[row["number"]] = row["pay_url"] or row["booking_pay_url"] or order_link(row)
+    return {number: url for number, url in found.items() if url}
+
+
+def actions(person: Person, picked: Mapping[str, Pick]) -> None:
+    """What can be done with picked lines."""
+    with st.container(horizontal=True, gap="small", key="bought-actions"):
+        if st.button(_("Change status"), icon=":material/swap_horiz:", disabled=not picked):
+            dialogs.change_status(person, picked, NAME)
+        st.button(
+            _("Synchronize picked"),
+            icon=":material/sync:",
+            disabled=not picked,
+            on_click=sync_panel.start_lines,
+            args=(person, list(picked)),
+        )
+        if st.button(_("Pages to pay at"), icon=":material/payments:", disabled=not picked, key="pay"):
+            _pay(picked)
+        st.button(
+            _("Cancel at provider"),
+            icon=":material/cancel:",
+            disabled=True,
+            help=_(
+                "Not available in this version. Cancel the order at the marketplace; synchronization brings it here."
+            ),
+        )
+        st.button(
+            _("Unbind only"),
+            icon=":material/link_off:",
+            disabled=True,
+            help=_("Not available in this version. Lines stay with their order until it ends at the marketplace."),
+        )
+
+
+def _pay(picked: Mapping[str, Pick]) -> None:
+    """Open the dialog with the pages where a person pays."""
+    st.dialog(_("Pages to pay at"), icon=":material/payments:", width="medium")(_pay_body)(list(picked))
+
+
+def _pay_body(numbers: Sequence[str]) -> None:
+    pages: dict[str, list[str]] = {}
+    for number in numbers:
+        url = st.session_state.get("bought.pay", {}).get(number)
+        if url:
+            pages.setdefault(url.split("#")[0], []).append(number)
+    if not pages:
+        st.info(_("None of the picked lines waits for payment."))
+        return
+    st.caption(_("You pay at the marketplace, with its own sign-in. Afterwards, start a synchronization."))
+    for url, lines in list(pages.items())[:50]:
+        st.link_button(
+            f"{plural('{n} line', '{n} lines', len(lines))}: {', '.join(lines[:6])}", url, icon=":material/open_in_new:"
+        )

@@ -1,0 +1,258 @@
+"""The ready page's table, its actions, and the bar with session and Book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from autopurchase.storage import views
+from autopurchase.storage.views import ReadyFilter
+from autopurchase.ui import dialogs, drawer, feedback, picking, session_choice, tables
+from autopurchase.ui.guard import Person
+from autopurchase.ui.links import outside, to
+from autopurchase.ui.order import why
+from autopurchase.ui.picking import Pick
+from autopurchase.ui.words import _, padded, plural, sortable, sums, when
+from autopurchase.ui.workspace import context, reading
+
+NAME = "ready"
+SIZES = (100, 500, 1000)
+HEIGHT = 475
+
+
+def stamp() -> str:
+    """The moment of what the page shows."""
+    return when(context().now())
+
+
+def table(wanted: ReadyFilter) -> dict[str, Pick]:
+    """Draw one page of lines with its paging; return every pick."""
+    _switch(wanted.held)
+    size = int(st.session_state.get("ready_size") or SIZES[0])
+    with reading() as connection:
+        count = views.ready_count(connection, wanted)
+        place = _page(count, size)
+        rows = views.ready_page(connection, wanted, limit=size, offset=(place - 1) * size)
+        _name_gone(connection, rows, wanted.held)
+    if not rows:
+        _nothing(wanted)
+        return picking.picks(NAME)
+    picked = picking.pick_rows(
+        frame(rows, wanted.held),
+        {row["number"]: pick(row) for row in rows},
+        name=NAME,
+        height=HEIGHT,
+        alt=_("Lines; tick those to book"),
+        column_config=columns(wanted.held),
+    )
+    _under(wanted, count, size, len(rows), picked)
+    return picked
+
+
+def _switch(held: bool) -> None:
+    """Ready and held lines are never picked together: what can be done with them differs."""
+    if st.session_state.setdefault("ready.held", held) != held:
+        st.session_state["ready.held"] = held
+        picking.set_picks(NAME, {})
+
+
+def _page(count: int, size: int) -> int:
+    pages = _pages(count, size)
+    if int(st.session_state.get("ready_page") or 1) > pages:
+        st.session_state["ready_page"] = pages
+    return int(st.session_state.get("ready_page") or st.query_params.get("ready_page") or 1)
+
+
+def _pages(count: int, size: int) -> int:
+    return max(1, -(-min(count, views.CAP) // size))
+
+
+def _name_gone(connection: Any, rows: Sequence[Mapping[Any, Any]], held: bool) -> None:
+    """Drop picks that are no longer here, and say which."""
+    shown = {row["number"] for row in rows}
+    hidden = [number for number in picking.picks(NAME) if number not in shown]
+    present = views.still_pickable(connection, hidden, held=held) if hidden else set()
+    gone = picking.drop_missing(NAME, shown | present)
+    if gone:
+        names = ", ".join(gone[:8]) + (" …" if len(gone) > 8 else "")
+        words = plural("{n} picked line is no longer here", "{n} picked lines are no longer here", len(gone))
+        st.warning(f"{words}: {names}", icon=":material/playlist_remove:")
+
+
+def pick(row: Mapping[Any, Any]) -> Pick:
+    """What is remembered of a row when it is picked."""
+    return Pick(row["version"], row["provider"], row["currency"], row["sum_minor"], row["status"], row["purchase"])
+
+
+def frame(rows: Sequence[Mapping[Any, Any]], held: bool) -> pd.DataFrame:
+    """Rows as the table shows them, indexed by line number."""
+    now = context().now()
+    labels = {code: kind.manifest.label for code, kind in context().providers.items()}
+    photos = any(row["photo_url"] for row in rows)
+    shown = [_cells(row, now, labels, held, photos) for row in rows]
+    return pd.DataFrame(shown, index=pd.Index([row["number"] for row in rows], name="line"))
+
+
+def _cells(row: Mapping[Any, Any], now: Any, labels: Mapping[str, str], held: bool, photos: bool) -> dict[str, Any]:
+    code = row["currency"]
+    since = row["changed_at"] if held else row["ready_at"]
+    market = labels.get(row["provider"], row["provider"])
+    cells = {
+        "order": to("order", row["number"].rpartition("-")[0], order=row["order_number"]),
+        "photo": row["photo_url"],
+        "title": row["title"],
+        "original": outside(row["item_url"], market) or market,
+        "seller": to("ready", row["seller_name"] or row["seller_id"], ready_seller=row["seller_id"]),
+        "configuration": row["configuration"],
+        "chinese": row["configuration_original"],
+        "quantity": row["open_quantity"],
+        "price": padded(row["unit_price_minor"], code, 10),
+        "sum": padded(row["sum_minor"], code, 10),
+        "currency": code,
+        "weight": row["weight_grams"],
+        "age": sortable(now - since) if since else "",
+        "why": why(row),
+    }
+    return cells if photos else {name: value for name, value in cells.items() if name != "photo"}
+
+
+def columns(held: bool) -> dict[str, Any]:
+    """How the columns look."""
+    return {
+        "_index": st.column_config.TextColumn(_("Line"), pinned=True, width=58),
+        "order": tables.link(_("Order"), 50, help=_("Opens the order")),
+        "photo": st.column_config.ImageColumn(_("Photo"), width=40),
+        "title": tables.text(_("Item"), 160),
+        "original": tables.link(_("Original"), 98, help=_("Opens the item at its marketplace")),
+        "seller": tables.link(_("Seller"), 92, help=_("Shows this seller's lines only")),
+        "configuration": tables.text(_("Configuration"), 116),
+        "chinese": tables.text(_("In Chinese"), 100),
+        "quantity": st.column_config.NumberColumn(_("Qty"), width=40),
+        "price": tables.money(_("Price"), 68),
+        "sum": tables.money(_("Sum"), 74),
+        "currency": tables.text("", 42),
+        "weight": st.column_config.NumberColumn(_("Grams"), width=56),
+        "age": tables.text(_("Held for") if held else _("Waiting"), 74, alignment="right"),
+        "why": tables.text(_("Comments"), 78, help=_("Cause, operator's comment, customer's comment")),
+    }
+
+
+def _nothing(wanted: ReadyFilter) -> None:
+    filtered = wanted != ReadyFilter(held=wanted.held)
+    if filtered:
+        st.info(_("No line fits these filters."), icon=":material/filter_alt:")
+    elif wanted.held:
+        st.success(_("No line is held."), icon=":material/task_alt:")
+    else:
+        st.success(
+            _("Nothing waits to be bought. New paid orders appear here after an import."), icon=":material/task_alt:"
+        )
+        st.page_link("pages/admin/sources.py", label=_("Import orders"), icon=":material/arrow_forward:")
+
+
+def _under(wanted: ReadyFilter, count: int, size: int, shown: int, picked: Mapping[str, Pick]) -> None:
+    """The row below the table: how many there are, paging, picking by filter, Undo and Clear."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        total = f"{views.CAP:,}+" if count > views.CAP else f"{count:,}"
+        st.caption(_("{shown} of {total} lines").format(shown=shown, total=total), width="content")
+        st.pagination(_pages(count, size), key="ready_page", max_visible_pages=5, bind="query-params")
+        st.selectbox(
+            _("Lines a page"), SIZES, key="ready_size", bind="query-params", label_visibility="collapsed", width=90
+        )
+        st.space("stretch")
+        many = min(count, views.PICK_CAP)
+        st.button(
+            _("Pick all {n} of this filter").format(n=f"{many:,}")
+            if count <= views.PICK_CAP
+            else _("Pick the first {n} of this filter").format(n=f"{many:,}"),
+            icon=":material/select_all:",
+            key="pick-all",
+            on_click=_pick_filter,
+            args=(wanted,),
+        )
+        st.button(
+            _("Undo"),
+            icon=":material/undo:",
+            on_click=picking.undo,
+            args=(NAME,),
+            key="pick-undo",
+            disabled=not picking.can_undo(NAME),
+            help=_("Bring back the picks before the last change"),
+        )
+        st.button(
+            _("Clear picks"),
+            icon=":material/deselect:",
+            on_click=picking.set_picks,
+            args=(NAME, {}),
+            disabled=not picked,
+            key="pick-clear",
+        )
+
+
+def _pick_filter(wanted: ReadyFilter) -> None:
+    with reading() as connection:
+        rows = views.ready_picks(connection, wanted)
+    picking.set_picks(NAME, {row["number"]: pick(row) for row in rows})
+
+
+def actions(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> None:
+    """What else can be done with picked lines, beside booking them."""
+    with st.container(horizontal=True, gap="small", key="ready-actions"):
+        none = not picked
+        if st.button(_("Change status"), icon=":material/swap_horiz:", disabled=none):
+            dialogs.change_status(person, picked)
+        if wanted.held and st.button(_("Return to ready"), icon=":material/replay:", disabled=none):
+            dialogs.return_to_ready(person, picked)
+        if st.button(_("Comment"), icon=":material/comment:", disabled=none):
+            dialogs.comment(person, picked)
+        st.button(
+            _("Bind to goods provider's order"),
+            icon=":material/link:",
+            disabled=True,
+            help=_("Not available in this version. Orders made by hand at the marketplace cannot be linked yet."),
+        )
+
+
+def bar(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> None:
+    """Always in sight: what is picked, the session, and Book."""
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small", key="book-bar"):
+        st.markdown(_tally(picked), width="stretch")
+        if wanted.held:
+            st.caption(_("Held lines are returned to ready before they are booked."), width="content")
+            return
+        session = session_choice.draw(person, picked)
+        fitting = session_choice.fitting(session, picked)
+        st.button(
+            _("Book"),
+            type="primary",
+            shortcut="Mod+B",
+            icon=":material/shopping_cart_checkout:",
+            key="book",
+            disabled=not fitting,
+            on_click=book,
+            args=(person,),
+            help=_("Checks prices and stock first; nothing is sent before you confirm."),
+        )
+
+
+def _tally(picked: Mapping[str, Pick]) -> str:
+    if not picked:
+        return _(":gray[Nothing picked. Tick lines in the table, or pick all of the filter.]")
+    totals: dict[str, int] = {}
+    for one in picked.values():
+        totals[one.currency] = totals.get(one.currency, 0) + one.sum_minor
+    return f"**{plural('{n} line picked', '{n} lines picked', len(picked))}** · {sums(totals)}"
+
+
+def book(person: Person) -> None:
+    """Callback of Book: ask for a plan of the picks that the chosen session can buy, and open the drawer."""
+    picked = picking.picks(NAME)
+    session = session_choice.chosen(person, picked)
+    lines = session_choice.fitting(session, picked)
+    if session is None or not lines:
+        feedback.say("error", _("Pick lines and a session of their marketplace first."))
+        return
+    drawer.request(person, session.name, lines)

@@ -1,0 +1,255 @@
+"""The body of one journal cell: In, Out, progress, outcomes by line, attempts, note, and what can be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from autopurchase.domain.causes import cause
+from autopurchase.storage import cells as stored
+from autopurchase.storage import runs
+from autopurchase.ui import downloads, drawer, feedback, tables
+from autopurchase.ui.guard import Person
+from autopurchase.ui.links import to
+from autopurchase.ui.order import EVENTS, event_words
+from autopurchase.ui.words import _, plural, when, when_full
+from autopurchase.ui.workspace import context, reading
+
+Row = Mapping[Any, Any]
+#: booking state -> the heading it is counted under
+OUTCOMES = {
+    "confirmed": "booked",
+    "ended": "booked, then closed",
+    "refused": "refused",
+    "unknown": "outcome unknown",
+    "sending": "being sent",
+    "queued": "waiting",
+}
+SHOWN = 500
+
+
+def outcome_words(outcomes: Sequence[Row]) -> str:
+    """``12 booked · 4 refused (Out of stock) · 4 waiting``."""
+    parts: dict[str, int] = {}
+    for row in outcomes:
+        words = _(OUTCOMES.get(row["state"], row["state"]))
+        if row["cause"] and row["state"] in ("refused", "ended"):
+            words += f" ({_(cause(row['cause']).label)})"
+        parts[words] = parts.get(words, 0) + row["lines"]
+    return " · ".join(f"{count} {words}" for words, count in parts.items())
+
+
+def body(person: Person, row: Row, outcomes: Sequence[Row]) -> None:
+    """Draw the cell."""
+    st.code(row["call"], language="python", wrap_lines=True)
+    if row["state"] in ("queued", "running"):
+        _progress(row["id"])
+    if row["error"]:
+        st.error(row["error"], icon=":material/error:")
+    _out(row, outcomes)
+    if row["kind"] == "book":
+        _bookings(row["id"])
+    elif row["kind"] == "import":
+        _rejects(row["id"])
+    else:
+        _changes(row["id"])
+    _foot(person, row)
+
+
+@st.fragment(run_every=1.0)
+def _progress(run_id: int) -> None:
+    """How far a run is; the page runs once more when it has ended."""
+    with reading() as connection:
+        row = runs.get(connection, run_id)
+    if row["state"] not in ("queued", "running"):
+        st.rerun()
+    if row["total"]:
+        words = _("{done} of {total}").format(done=row["done"], total=row["total"])
+        st.progress(min(1.0, row["done"] / row["total"]), text=words)
+    else:
+        st.caption(_("Waiting for the worker …") if row["state"] == "queued" else _("{n} so far").format(n=row["done"]))
+
+
+def _out(row: Row, outcomes: Sequence[Row]) -> None:
+    figures = {tables.word(key): f"{value:,}" for key, value in tables.figures_of(row["out"]).items()}
+    if outcomes:
+        figures = {}
+        for one in outcomes:
+            name = _(OUTCOMES.get(one["state"], one["state"])).capitalize()
+            name += f": {_(cause(one['cause']).label)}" if one["cause"] else ""
+            figures[name] = str(one["lines"])
+    if figures:
+        with st.container(horizontal=True, gap="medium"):
+            for name, value in figures.items():
+                st.markdown(f"**{value}** :gray[{name}]", width="content")
+    times = (_("started {when}").format(when=when_full(row["started_at"] or row["created_at"])),)
+    ended = _(" · ended {when}").format(when=when(row["finished_at"])) if row["finished_at"] else ""
+    st.caption(times[0] + ended)
+
+
+def _bookings(run_id: int) -> None:
+    with reading() as connection:
+        rows = stored.outcomes(connection, run_id)
+        attempts = stored.attempts(connection, run_id)
+    if rows:
+        _outcome_table(rows)
+    if attempts:
+        with st.popover(plural("{n} call and its answer", "{n} calls and their answers", len(attempts))):
+            for one in attempts[:50]:
+                _attempt(one)
+
+
+def _outcome_table(rows: Sequence[Row]) -> None:
+    shown = [
+        {
+            "line": row["number"],
+            "title": row["title"],
+            "state": [tables.word(row["state"])],
+            "order": row["provider_order_id"] or "",
+            "cause": _(cause(row["cause"]).label) if row["cause"] else "",
+            "said": row["sentence"],
+            "reference": row["out_order_id"],
+        }
+        for row in rows
+    ]
+    st.dataframe(
+        pd.DataFrame(shown),
+        hide_index=True,
+        height=tables.height(len(shown)),
+        alt=_("What became of each line"),
+        column_config={
+            "line": tables.text(_("Line"), 70),
+            "title": tables.text(_("Item"), 210),
+            "state": tables.state_column(_("State"), tuple(OUTCOMES), width=96),
+            "order": tables.text(_("Marketplace order"), 160),
+            "cause": tables.text(_("Cause"), 130),
+            "said": tables.text(_("What was answered"), 260),
+            "reference": tables.text(_("Our reference"), 120),
+        },
+    )
+
+
+def _attempt(row: Row) -> None:
+    st.markdown(f"`{row['out_order_id']}` **{tables.word(row['kind'])}** → {tables.word(row['outcome'])}")
+    st.caption(" · ".join(filter(None, (when_full(row["at"]), row["sentence"]))))
+    if row["raw"]:
+        st.code(row["raw"][:4000], language="json", wrap_lines=True)
+
+
+def _changes(run_id: int) -> None:
+    with reading() as connection:
+        rows = stored.changes(connection, run_id, SHOWN)
+    if not rows:
+        return
+    shown = [
+        {"line": row["number"], "event": _(EVENTS.get(row["kind"], row["kind"])), "what": event_words(row["data"])}
+        for row in rows
+    ]
+    st.dataframe(
+        pd.DataFrame(shown),
+        hide_index=True,
+        height=tables.height(len(shown)),
+        alt=_("Lines that changed"),
+        column_config={
+            "line": tables.text(_("Line"), 80),
+            "event": tables.text(_("Event"), 180),
+            "what": tables.text(_("Details"), "large"),
+        },
+    )
+
+
+def _rejects(run_id: int) -> None:
+    with reading() as connection:
+        count = stored.reject_count(connection, run_id)
+        rows = runs.rejects(connection, run_id)[:SHOWN] if count else []
+    if not rows:
+        return
+    st.markdown(f"**{plural('{n} row was not taken', '{n} rows were not taken', count)}**")
+    st.dataframe(
+        pd.DataFrame([{"position": row["position"], "reason": row["reason"]} for row in rows]),
+        hide_index=True,
+        height=tables.height(len(rows)),
+        alt=_("Rows that were not taken"),
+        column_config={
+            "position": tables.text(_("Where"), 120),
+            "reason": tables.text(_("Why"), "large"),
+        },
+    )
+    st.download_button(
+        _("Rows that were not taken, as CSV"),
+        data=lambda: downloads.rejects_csv(run_id),
+        file_name=f"rejects-{run_id}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"rejects-{run_id}",
+    )
+
+
+def _foot(person: Person, row: Row) -> None:
+    """Note, link, export, and planning the refused again."""
+    key = f"note-{row['id']}"
+    st.text_input(
+        _("Note"),
+        value=row["note"],
+        key=key,
+        placeholder=_("a note for whoever reads this later"),
+        on_change=_save_note,
+        args=(row["id"], key),
+        label_visibility="collapsed",
+        max_chars=500,
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if row["kind"] == "book" and row["session"]:
+            _again(person, row)
+        st.download_button(
+            _("Export"),
+            data=lambda: downloads.cell_json(row["id"]),
+            file_name=f"run-{row['id']}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"export-{row['id']}",
+        )
+        if str(row["id"]) != st.query_params.get("run"):
+            tables.cell_link(row["id"], _("Link to this cell"))
+
+
+def _save_note(run_id: int, key: str) -> None:
+    note = st.session_state[key]
+
+    def save() -> None:
+        with context().db.write() as connection:
+            runs.set_note(connection, run_id, note)
+
+    feedback.attempt(save)
+
+
+def _again(person: Person, row: Row) -> None:
+    """A new plan for what the run did not get, against today's prices; held lines are returned to ready first."""
+    with reading() as connection:
+        lines = stored.again(connection, row["id"])
+    ready = [one["number"] for one in lines if one["purchase"] == "ready"]
+    held = len(lines) - len(ready)
+    if ready:
+        st.button(
+            plural("Plan {n} refused line again", "Plan {n} refused lines again", len(ready)),
+            icon=":material/replay:",
+            key=f"again-{row['id']}",
+            on_click=drawer.request,
+            args=(person, row["session"], ready),
+            help=_("Makes a new plan against today's prices; nothing is sent before you confirm."),
+        )
+    if held:
+        words = plural("{n} is held: see to it first", "{n} are held: see to them first", held)
+        st.page_link(
+            "pages/operate/ready.py", label=words, icon=":material/front_hand:", query_params={"ready_lines": "held"}
+        )
+
+
+def link(run_id: int) -> str:
+    """Address of a cell, shown as its number."""
+    return to("journal", f"[{run_id}]", run=run_id)

@@ -1,0 +1,79 @@
+"""Choosing the session that buys: by the marketplace of what is picked, and with its health in sight."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import streamlit as st
+
+from autopurchase.services import sessions
+from autopurchase.services.sessions import SessionView
+from autopurchase.ui.guard import Person
+from autopurchase.ui.picking import Pick
+from autopurchase.ui.words import _, left
+from autopurchase.ui.workspace import context
+
+KEY = "ready_session"
+
+
+@st.cache_data(ttl=2, max_entries=8, show_spinner=False)
+def listing(person: Person) -> list[SessionView]:
+    """Every session with its health; one reading serves all tabs for two seconds."""
+    return sessions.listing(context(), person.actor)
+
+
+def fitting(session: SessionView | None, picked: Mapping[str, Pick]) -> list[str]:
+    """Picked lines of the session's marketplace."""
+    if session is None or session.state != "active":
+        return []
+    return [number for number, pick in picked.items() if pick.provider == session.provider]
+
+
+def usable(person: Person, picked: Mapping[str, Pick]) -> list[SessionView]:
+    """Sessions of the picked lines' marketplaces (all without picks): most picks first, active ones first."""
+    counts = Counter(pick.provider for pick in picked.values())
+    found = [view for view in listing(person) if view.provider in counts or not counts]
+    return sorted(found, key=lambda view: (view.state != "active", -counts[view.provider]))
+
+
+def chosen(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
+    """The person's choice while it fits what is picked, else the best fit."""
+    options = usable(person, picked)
+    wanted = st.session_state.get(KEY)
+    return next((view for view in options if view.name == wanted), options[0] if options else None)
+
+
+def draw(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
+    """The menu of sessions with the chosen one's health; returns the chosen one."""
+    options = usable(person, picked)
+    if not options:
+        st.page_link("pages/admin/sessions.py", label=_("Add a session to book with"), icon=":material/key:")
+        return None
+    best = chosen(person, picked)
+    names = [view.name for view in options]
+    if st.session_state.get(KEY) not in names and best is not None:
+        st.session_state[KEY] = best.name
+    st.markdown(_health(best, picked), width="content")
+    st.selectbox(_("Session"), names, key=KEY, label_visibility="collapsed", width=170, help=_("The account that buys"))
+    return chosen(person, picked)
+
+
+def _health(view: SessionView | None, picked: Mapping[str, Pick]) -> str:
+    """The chosen session in one line: state, what of the picks it cannot buy, use of its cap, token, grade."""
+    if view is None:
+        return ""
+    if view.state != "active":
+        return f":red[:material/error: {view.health}]"
+    others = sum(pick.provider != view.provider for pick in picked.values())
+    end = left(view.token_expires_at, context().now())
+    parts = [
+        _("used today {n}").format(n=f"{view.used_today}/{view.daily_cap}" if view.daily_cap else view.used_today),
+        _("token ends {left}").format(left=left(view.token_expires_at, context().now()))
+        if view.token_expires_at
+        else "",
+        _("grade {g}").format(g=view.grade),
+    ]
+    words = ":small[:gray[" + " · ".join(part for part in parts if part) + "]]"
+    stay = _("{n} of another marketplace stay picked").format(n=others) if others else ""
+    return f":small[:orange[{stay}]] {words}" if stay else words
