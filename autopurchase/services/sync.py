@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from autopurchase.domain.errors import AutopurchaseError, Unknown
+from autopurchase.domain.errors import AutopurchaseError, Refused, SessionRefused, Unknown
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState, purchase_state
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
@@ -173,7 +173,9 @@ def _in_full(ctx: Context, provider: Provider, config: SessionConfig, reading: P
         return reading
     try:
         return provider.get(reading.provider_order_id)
-    except Unknown:
+    except SessionRefused:
+        raise
+    except (Refused, Unknown):  # this one order cannot be told in full: what the list said is taken
         return reading
 
 

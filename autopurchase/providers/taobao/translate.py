@@ -318,8 +318,12 @@ def _number(text: str, options: Options) -> object:
 
 
 def address(ship_to: Address, options: Options, taxed: bool = False) -> str:
-    """An address parameter. Raises Refused(bad_address) when the session has no usable ship-to address."""
-    if not (ship_to.name and ship_to.address and (ship_to.phone or ship_to.mobile_phone)):
+    """An address parameter. Raises Refused(bad_address) when the session's ship-to address is half filled in.
+
+    A session without any address sends none: the marketplace then decides.
+    """
+    stated = ship_to.name or ship_to.address or ship_to.phone or ship_to.mobile_phone
+    if stated and not (ship_to.name and ship_to.address and (ship_to.phone or ship_to.mobile_phone)):
         raise Refused(
             "The session's ship-to address needs a name, a street and a phone: open Sessions and fill it in.",
             cause="bad_address",
