@@ -50,7 +50,7 @@ LONGEST_ANSWER = 20_000_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST: ``path`` below the origin and one carrier of the parameters; they and ``headers`` hold tokens: never
+    """One request: ``path`` below the origin and one carrier of the parameters; they and ``headers`` hold tokens: never
     printed.
     """
 
@@ -59,6 +59,7 @@ class Call:
     query: Mapping[str, str] | None = field(default=None, repr=False)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     headers: Mapping[str, str] | None = field(default=None, repr=False)
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,8 @@ class Transport:
     def _send(self, session: requests.Session, call: Call) -> Answer | _Failed:
         deadline = time.monotonic() + self._timeout
         try:
-            with session.post(
+            with session.request(
+                call.method,
                 self._origin + call.path,
                 data=call.form,
                 params=call.query,
