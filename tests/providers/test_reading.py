@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autopurchase.domain.causes import CAUSES
@@ -28,6 +28,7 @@ from autopurchase.providers.tokens import TokenRejected
 # --- redaction ---
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(max_size=5), inner)))
 def test_no_secret_survives_wherever_it_stands(answer: Any) -> None:
     secret = 'Tök"en-1234'

@@ -72,13 +72,13 @@ def state_of(raw: str, completed: frozenset[str]) -> ProviderState:
 def moment(value: object) -> datetime | None:
     """A time given as ms or s since 1970 (told by magnitude), number or text, or as local time of China."""
     number = as_int(value)
-    if number is not None:
-        return None if number <= 0 else datetime.fromtimestamp(number / (1000 if number >= 10**12 else 1), UTC)
     try:
+        if number is not None:
+            return datetime.fromtimestamp(number / (1000 if number >= 10**12 else 1), UTC) if number > 0 else None
         local = datetime.fromisoformat(as_text(value))
-    except ValueError:
+        return (local if local.tzinfo else local.replace(tzinfo=CHINA)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):  # not a time, or one beyond all bounds
         return None
-    return (local if local.tzinfo else local.replace(tzinfo=CHINA)).astimezone(UTC)
 
 
 # --- lines ---

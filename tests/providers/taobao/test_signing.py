@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autopurchase.domain.session import SessionConfig
@@ -38,12 +38,13 @@ def library() -> Any:
     return importlib.import_module("lazop_sdk.base")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(secret=text, path=names, params=st.dictionaries(names.filter(lambda name: name != "sign"), text))
 def test_same_as_the_library(library: Any, secret: str, path: str, params: dict[str, str]) -> None:
     assert sign(secret, f"/{path}", params) == library.sign(secret, f"/{path}", params)
 
 
+@settings(deadline=None)
 @given(params=st.dictionaries(names, st.text(max_size=5)))
 def test_empty_values_are_neither_signed_nor_sent(params: dict[str, str]) -> None:
     config = SessionConfig(1, "main", "taobao", "500100", "top-secret")
