@@ -93,7 +93,8 @@ def store_batch(connection: Connection, batch: Iterable[ShopOrder], into: Into) 
         store.take_turn(connection)
         _collect(connection, rest, into, writes)
         _write(connection, into, writes)
-    store.touch(connection, [found.row["id"] for found in known.values()], into.at)
+    taken = [found.row["id"] for key, found in known.items() if key not in writes.tally.refused]
+    store.touch(connection, taken, into.at)  # a refused order stays as old as it was: nothing is bought on it
     return writes.tally
 
 

@@ -146,6 +146,7 @@ class _Import:
     began: datetime
     counts: dict[str, Counter[str]]
     seen: Counter[str] = field(default_factory=Counter)
+    refused: set[str] = field(default_factory=set)
     done: int = 0
     left: int = 0
 
@@ -172,13 +173,14 @@ class _Import:
         return Into(self.source_id, self.whole, self.ctx.providers, at, self.actor, self.run_id)
 
     def _count(self, tally: Tally) -> None:
+        self.refused |= tally.refused
         for name, found in (("orders", tally.orders), ("lines", tally.lines)):
             self.seen[name] += found.total()
             self.counts[name].update({key: found[key] for key in ("new", "changed", "rejected")})
 
     def _follow_left(self, source: Source) -> None:
         with self.ctx.db.read() as tx:
-            left = store.left_open(tx, self.source_id, self.began)
+            left = [key for key in store.left_open(tx, self.source_id, self.began) if key not in self.refused]
         for part in chunks(left, 50):
             with self.ctx.db.read() as tx:
                 known = store.known(tx, self.source_id, part)

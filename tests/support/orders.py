@@ -17,13 +17,14 @@ from autopurchase.domain.money import Money
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.shop import Reject, ShopLine, ShopOrder
 from autopurchase.ports import Field, SourceCheck, SourceManifest
+from autopurchase.services import import_orders, sources
 from autopurchase.services.context import Context
 from autopurchase.sources import SOURCES
-from autopurchase.storage import bookings, lines
+from autopurchase.storage import bookings, lines, runs
 from autopurchase.storage.database import Connection, Database
 from autopurchase.storage.lines import Event, line_state
 from autopurchase.storage.migrate import migrate
-from autopurchase.storage.schema import booking_line, event, line, orders, session
+from autopurchase.storage.schema import booking_line, event, line, orders, session, source
 from autopurchase.storage.vault import KeyVault, new_key
 
 ADMIN = Actor("ada", Role.ADMINISTRATOR)
@@ -91,9 +92,17 @@ class NotedQueue:
         self.asked.append(("write_back", source_id, label))
 
 
+MEMORY = SourceManifest(
+    "memory",
+    "Memory",
+    frozenset({"own_mark", "tracking"}),
+    (Field("address", "Address", required=True), Field("key", "Key", secret=True)),
+)
+
+
 @dataclass
 class MemoryShop:
-    """A shop whose orders a test arranges: a whole `Source` and its kind. ``failure`` is raised instead of an answer."""
+    """A shop whose orders a test arranges: a whole `Source` and its kind. ``failure`` is raised in place of reading."""
 
     orders: dict[str, ShopOrder] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
@@ -103,12 +112,7 @@ class MemoryShop:
     failure: AutopurchaseError | None = None
     write_failure: AutopurchaseError | None = None
     refuses: str = ""  # an order that the shop refuses to hear about
-    manifest: SourceManifest = SourceManifest(
-        "memory",
-        "Memory",
-        frozenset({"own_mark", "tracking"}),
-        (Field("address", "Address", required=True), Field("key", "Key", secret=True)),
-    )
+    manifest: SourceManifest = MEMORY
 
     def open(self, config: Mapping[str, Any]) -> MemoryShop:
         """Itself."""
@@ -197,6 +201,25 @@ class Workspace:
         payable = {row["id"]: row["payable"] for row in self.rows(orders)}
         return [row["number"] for row in self.rows() if not _agrees(row, fold(found.get(row["id"], [])), payable)]
 
+    def run(self, run_id: int) -> Any:
+        """One journal cell."""
+        with self.ctx.db.read() as tx:
+            return runs.get(tx, run_id)
+
+    def rejects(self, run_id: int) -> list[Any]:
+        """What an import refused."""
+        with self.ctx.db.read() as tx:
+            return list(runs.rejects(tx, run_id))
+
+    def sweep(self) -> Any:
+        """Import the shop in memory as the worker does, a minute later; returns the finished run."""
+        self.clock.pass_time(minutes=1)
+        if not any(row["name"] == "shop" for row in self.rows(source)):
+            sources.add(self.ctx, ADMIN, kind="memory", name="shop", config={"address": "here", "key": "s3cret"})
+        run_id = import_orders.request(self.ctx, OPERATOR, "shop")
+        import_orders.carry_out(self.ctx, run_id)
+        return self.run(run_id)
+
     def record(self, number: str, *events: tuple[str, Mapping[str, Any]]) -> None:
         """Let something happen to a line."""
         key = self.line(number)["id"]
@@ -227,7 +250,7 @@ def _booking(tx: Connection, row: Any, at: datetime) -> int:
         values |= {"secret_sealed": "", "tokens_sealed": "", "ship_to": {}, "settings": {}, "created_at": at}
         values |= {"rate_per_second": 1.0, "concurrency": 1, "settle_seconds": 1.0, "timeout_seconds": 1.0}
         session_id = tx.execute(session.insert().values(**values).returning(session.c.id)).scalar_one()
-    run_id = lines_run(tx, at)
+    run_id = runs.create(tx, kind="book", actor="test", at=at, call="test", state="done")
     reference = f"AP-T-{row['id']}-{row['generation'] + 1}"
     made = {"run_id": run_id, "session_id": session_id, "out_order_id": reference, "state": "confirmed"}
     made |= {"purchase": {}, "currency": "CNY", "total_minor": 1, "due_at": at, "created_at": at}
@@ -235,13 +258,6 @@ def _booking(tx: Connection, row: Any, at: datetime) -> int:
     tie = {"booking_id": key, "line_id": row["id"], "generation": row["generation"] + 1, "live": True}
     tx.execute(booking_line.insert().values(**tie, quantity=row["quantity"], price_fen=1))
     return key
-
-
-def lines_run(tx: Connection, at: datetime) -> int:
-    """A run that bookings can belong to."""
-    from autopurchase.storage import runs
-
-    return runs.create(tx, kind="book", actor="test", at=at, call="test", state="done")
 
 
 def open_workspace(url: str, *, key: str | None = None) -> Workspace:

@@ -1,0 +1,71 @@
+"""Nothing is lost and nothing comes twice, however an import ends and whoever else imports."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autopurchase.services import import_orders
+from autopurchase.storage.schema import event, orders, run
+from tests.bench.import_bench import bench_import
+from tests.support.orders import OPERATOR, Workspace, many_rows, open_workspace, write_file
+from tests.support.processes import Child, start, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def work(database_url: str) -> Iterator[Workspace]:
+    workspace = open_workspace(database_url)
+    yield workspace
+    workspace.ctx.db.close()
+
+
+def importing(url: str, path: Path, log: Path) -> Child:
+    """A process that imports the file."""
+    command = [sys.executable, "-m", "tests.services.import_child", url, path]
+    return start(command, log=log, cwd=ROOT)
+
+
+def each_once(work: Workspace, rows: int) -> bool:
+    """Every line is there once, with one event, in an order of its own."""
+    events = Counter(row["line_id"] for row in work.rows(event))
+    numbers = [row["number"] for row in work.rows()]
+    return len(numbers) == len(set(numbers)) == rows and set(events.values()) == {1} and work.differing() == []
+
+
+@pytest.mark.faults
+def test_an_import_killed_half_way_is_finished_by_the_next(work: Workspace, database_url: str, tmp_path: Path) -> None:
+    path = write_file(tmp_path / "orders.csv", many_rows(20_000))
+    child = importing(database_url, path, tmp_path / "log")
+    wait_until(lambda: len(work.rows(orders)) > 1000 or not child.alive, timeout=60, what="a part of the file")
+    child.kill()
+    stored = len(work.rows())
+    assert 0 < stored < 20_000, child.read_log()
+    interrupted = work.rows(run)[0]
+    assert interrupted["out"]["lines"]["new"] == stored  # the cell was written with the lines
+    import_orders.carry_out(work.ctx, interrupted["id"])
+    figures = work.run(interrupted["id"])
+    assert (figures["state"], figures["out"]["lines"]["new"]) == ("done", 20_000)
+    assert each_once(work, 20_000)
+    again = work.run(import_orders.import_file(work.ctx, OPERATOR, path))["out"]["lines"]
+    assert again == {"new": 0, "changed": 0, "rejected": 0, "unchanged": 20_000}
+
+
+@pytest.mark.faults
+def test_two_imports_of_one_file_at_once(work: Workspace, database_url: str, tmp_path: Path) -> None:
+    path = write_file(tmp_path / "orders.csv", many_rows(4000))
+    children = [importing(database_url, path, tmp_path / f"log{number}") for number in range(2)]
+    assert [child.wait(timeout=90) for child in children] == [0, 0], [child.read_log() for child in children]
+    assert [row["state"] for row in work.rows(run)] == ["done", "done"]
+    assert sum(row["out"]["lines"]["new"] for row in work.rows(run)) == 4000
+    assert each_once(work, 4000)
+
+
+@pytest.mark.bench
+def test_import_keeps_up_with_a_plain_upsert(database_url: str) -> None:
+    found = bench_import(6000, database_url)
+    assert found["times_floor"] < 5, found
+    assert found["grown_mb"] < 40, found

@@ -1,0 +1,84 @@
+"""Sources are added, shown without their secrets, checked and switched."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from autopurchase.domain.errors import BadInput, NotAllowed
+from autopurchase.services import sources
+from autopurchase.storage.schema import source
+from tests.support.orders import ADMIN, OPERATOR, VIEWER, Workspace, open_workspace
+
+CONFIG = {"address": "here", "key": "s3cret"}
+
+
+@pytest.fixture
+def work(database_url: str) -> Iterator[Workspace]:
+    workspace = open_workspace(database_url)
+    yield workspace
+    workspace.ctx.db.close()
+
+
+def test_a_source_is_kept_sealed_and_shown_without_secrets(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name=" shop ", config=CONFIG)
+    view = sources.listing(work.ctx, VIEWER)[0]
+    assert (view.name, view.label, view.enabled, view.write_back) == ("shop", "Memory", True, True)
+    assert view.settings == {"address": "here"}
+    assert "s3cret" not in repr(view) + repr(work.rows(source))
+
+
+def test_a_file_source_writes_nothing_back(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="file", name="table", config={"path": "/tmp/orders.csv"})  # noqa: S108
+    assert not sources.listing(work.ctx, VIEWER)[0].can_write_back
+    with pytest.raises(BadInput, match="written back"):
+        sources.set_write_back(work.ctx, ADMIN, "table", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "config", "says"),
+    [
+        ("memory", "shop", CONFIG, "already"),
+        ("memory", " ", CONFIG, "needs a name"),
+        ("memory", "b", {"key": "x"}, "“address” is missing"),
+        ("memory", "b", {**CONFIG, "colour": "red"}, "no setting colour"),
+        ("odd", "b", CONFIG, "no kind of source “odd”; it is one of: file, memory, vendure"),
+    ],
+)
+def test_what_is_wrong_is_named(work: Workspace, kind: str, name: str, config: dict[str, str], says: str) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
+    with pytest.raises(BadInput, match=says):
+        sources.add(work.ctx, ADMIN, kind=kind, name=name, config=config)
+
+
+def test_switches(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
+    sources.disable(work.ctx, ADMIN, "shop")
+    sources.set_write_back(work.ctx, ADMIN, "shop", False)
+    view = sources.listing(work.ctx, VIEWER)[0]
+    assert (view.enabled, view.write_back) == (False, False)
+    sources.enable(work.ctx, ADMIN, "shop")
+    sources.set_write_back(work.ctx, ADMIN, "shop", True)
+    view = sources.listing(work.ctx, VIEWER)[0]
+    assert (view.enabled, view.write_back) == (True, True)
+
+
+def test_check_and_unknown_names(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
+    assert sources.check(work.ctx, OPERATOR, "shop").ok
+    with pytest.raises(BadInput, match="no source “x”"):
+        sources.check(work.ctx, OPERATOR, "x")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ctx: sources.add(ctx, OPERATOR, kind="memory", name="shop", config=CONFIG),
+        lambda ctx: sources.enable(ctx, OPERATOR, "shop"),
+        lambda ctx: sources.disable(ctx, OPERATOR, "shop"),
+        lambda ctx: sources.set_write_back(ctx, OPERATOR, "shop", True),
+        lambda ctx: sources.check(ctx, VIEWER, "shop"),
+    ],
+)
+def test_roles(work: Workspace, act: Callable[[object], object]) -> None:
+    with pytest.raises(NotAllowed):
+        act(work.ctx)
