@@ -12,6 +12,7 @@ from autopurchase.domain.provider_order import ProviderOrder, ProviderState, pur
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
+from autopurchase.services import match
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, provider_orders, runs, sessions, write_backs
@@ -185,6 +186,7 @@ def move_lines(
     """Bring the lines of these provider orders to what the provider says; counts lines per new purchase state."""
     if not order_keys:
         return Counter()
+    match.tie(tx, order_keys)
     tied = provider_orders.booked_lines(tx, order_keys)
     states = history.states(tx, [row["line_id"] for row in tied])
     events, freed, counts = [], [], Counter[str]()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from autopurchase.domain.money import Money
 from autopurchase.domain.provider_order import FINAL_STATES, Parcel, ProviderLine, ProviderOrder, ProviderState, advance
 from autopurchase.storage.database import insert_new
-from autopurchase.storage.schema import booking_line, parcel, provider_line, provider_order
+from autopurchase.storage.schema import booking_line, line, parcel, provider_line, provider_order
 
 _FINAL = [state.value for state in FINAL_STATES]
 
@@ -211,6 +211,28 @@ def booked_lines(connection: Connection, order_ids: Sequence[int]) -> Sequence[R
         .where(booking_line.c.live, provider_order.c.id.in_(order_ids))
         .order_by(booking_line.c.line_id)
     )
+    return connection.execute(query).mappings().all()
+
+
+def untied(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Live booked lines of these provider orders that are not tied to one of its lines, with what they are."""
+    query = (
+        select(booking_line.c.id, booking_line.c.provider_order_id, line.c.number, line.c.item_id)
+        .add_columns(line.c.sku_id, line.c.spec_id)
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .where(
+            booking_line.c.live,
+            booking_line.c.provider_order_id.in_(order_ids),
+            booking_line.c.provider_line_id.is_(None),
+        )
+        .order_by(booking_line.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def lines_of(connection: Connection, order_id: int) -> Sequence[RowMapping]:
+    """The lines of one provider order (by row id)."""
+    query = select(provider_line).where(provider_line.c.order_id == order_id).order_by(provider_line.c.id)
     return connection.execute(query).mappings().all()
 
 

@@ -74,7 +74,7 @@ def _choices(item: Item, prefix: str) -> list[Product]:
             sku=f"{prefix}-{number}",
             price=_dollars(sku.price),
             source_url=link,
-            source_sku_id=sku.sku_id,
+            source_sku_id=sku.spec_id if item.market == "alibaba1688" else sku.sku_id,  # 1688 orders by spec id
             options=dict(sku.options_en),
             source_options=";".join(f"{name}:{value}" for name, value in sku.options),
         )
