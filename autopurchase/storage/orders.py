@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, func, insert, select, text, update
 
 from autopurchase.domain.history import fold
 from autopurchase.storage.lines import chunks, is_ready
@@ -77,10 +77,10 @@ def _existing(connection: Connection, table: Table, numbers: Sequence[str]) -> s
 
 def insert_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert orders and return their ids in the same order."""
-    if not rows:
-        return []
-    statement = insert(orders).returning(orders.c.id, sort_by_parameter_order=True)
-    return [int(key) for key in connection.execute(statement, list(rows)).scalars()]
+    ids = _reserve(connection, orders, len(rows))
+    if rows:
+        connection.execute(insert(orders), [{**row, "id": key} for key, row in zip(ids, rows, strict=True)])
+    return ids
 
 
 def insert_lines(
@@ -89,16 +89,29 @@ def insert_lines(
     """Insert lines, each with the id of its order, and their first events."""
     if not new:
         return
-    statement = insert(line).returning(line.c.id, sort_by_parameter_order=True)
-    ids = connection.execute(statement, [_line_row(key, item, at) for key, item in new]).scalars()
+    ids = _reserve(connection, line, len(new))
+    rows = [{**_line_row(order_id, item, at), "id": key} for key, (order_id, item) in zip(ids, new, strict=True)]
+    connection.execute(insert(line), rows)
     connection.execute(
         insert(event),
         [
-            {"at": at, "actor": actor, "run_id": run_id, "line_id": line_id, "kind": kind, "data": data}
-            for line_id, (_, item) in zip(ids, new, strict=True)
+            {"at": at, "actor": actor, "run_id": run_id, "line_id": key, "kind": kind, "data": data}
+            for key, (_, item) in zip(ids, new, strict=True)
             for kind, data in item.events
         ],
     )
+
+
+def _reserve(connection: Connection, table: Table, count: int) -> list[int]:
+    """Ids for rows about to be inserted: asking for them first is several times faster than reading them back.
+
+    On SQLite the transaction holds the write lock, so nobody else can take the next ones; rows are never deleted.
+    """
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+        return list(range(last + 1, last + 1 + count))
+    query = text("select nextval(pg_get_serial_sequence(:name, 'id')) from generate_series(1, :count)")
+    return list(connection.execute(query, {"name": table.name, "count": count}).scalars())
 
 
 def _line_row(order_id: int, item: NewLine, at: datetime) -> dict[str, Any]:

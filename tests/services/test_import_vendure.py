@@ -43,13 +43,14 @@ READY = ("paid", "ready", "", True)
 
 
 def test_sweep_and_sweep_again(work: Workspace, shop: Shop) -> None:
-    paid = shop.place_order([Item("J-1", 2), Item("L-1", 3)])
-    waiting = shop.place_order([Item("J-2")], settle=False)
+    paid = shop.place_order([Item("T1-1", 2), Item("A1-1", 3)])
+    waiting = shop.place_order([Item("T2-1")], settle=False)
     first = sweep(work)["out"]["lines"]
     assert states(work, paid) == [READY, READY]
     assert states(work, waiting) == [("awaiting_payment", "ready", "", False)]
-    line = work.line(f"{paid.code}-1")
-    assert (line["provider"], line["item_id"], line["unit_price_minor"]) == ("taobao", "610000000001", 19900)
+    line, sold = work.line(f"{paid.code}-1"), shop.variants()["T1-1"]
+    assert (line["provider"], line["unit_price_minor"]) == ("taobao", sold["priceWithTax"])
+    assert line["item_url"] == sold["customFields"]["sourceUrl"]
     again = sweep(work)["out"]["lines"]
     assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, first["new"])
     shop.settle(waiting)  # the order's own modified time does not move
@@ -59,7 +60,7 @@ def test_sweep_and_sweep_again(work: Workspace, shop: Shop) -> None:
 
 
 def test_refunds_and_cancellations(work: Workspace, shop: Shop) -> None:
-    part, full, gone, line = (shop.place_order([Item("J-1"), Item("L-1")]) for _ in range(4))
+    part, full, gone, line = (shop.place_order([Item("T1-1"), Item("A1-1")]) for _ in range(4))
     sweep(work)
     shop.refund_part(part, 500)
     shop.refund_full(full)
@@ -77,7 +78,7 @@ def test_refunds_and_cancellations(work: Workspace, shop: Shop) -> None:
 
 
 def test_the_shop_is_told_once(work: Workspace, shop: Shop) -> None:
-    order = shop.place_order([Item("J-1"), Item("L-1", 2)])
+    order = shop.place_order([Item("T1-1"), Item("A1-1", 2)])
     sweep(work)
     number = f"{order.code}-2"
     work.book(number)
@@ -94,7 +95,7 @@ def test_the_shop_is_told_once(work: Workspace, shop: Shop) -> None:
 
 
 def test_what_the_shop_had_already_is_no_change(work: Workspace, shop: Shop) -> None:
-    order = shop.place_order([Item("J-1")])
+    order = shop.place_order([Item("T1-1")])
     sweep(work)
     work.book(f"{order.code}-1")
     assert tell(work) == {"done": 1}

@@ -25,11 +25,12 @@ from autopurchase.storage.database import Connection, Database
 from autopurchase.storage.lines import Event, line_state
 from autopurchase.storage.migrate import migrate
 from autopurchase.storage.schema import booking_line, event, line, orders, session, source
-from autopurchase.storage.vault import KeyVault, new_key
+from autopurchase.storage.vault import KeyVault
 
 ADMIN = Actor("ada", Role.ADMINISTRATOR)
 OPERATOR = Actor("olga", Role.OPERATOR)
 VIEWER = Actor("vera", Role.VIEWER)
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 COLUMNS = (
     "order_number",
@@ -260,14 +261,14 @@ def _booking(tx: Connection, row: Any, at: datetime) -> int:
     return key
 
 
-def open_workspace(url: str, *, key: str | None = None) -> Workspace:
-    """A workspace on an empty or known database; ``key``: the vault's, when it must be the same again."""
+def open_workspace(url: str) -> Workspace:
+    """A workspace on an empty or known database, with the same key every time."""
     db = Database(url)
     migrate(db)
     clock, queue, shop = TickingClock(), NotedQueue(), MemoryShop()
     providers: Any = {"taobao": object(), "alibaba1688": object()}
     kinds: Any = {**SOURCES, "memory": shop}
-    ctx = Context(db, clock, KeyVault(key or new_key()), queue, providers, kinds, "T")
+    ctx = Context(db, clock, KeyVault(KEY), queue, providers, kinds, "T")
     return Workspace(ctx, clock, queue, shop)
 
 
