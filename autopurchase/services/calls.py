@@ -15,6 +15,7 @@ from autopurchase.domain.session import Address, SessionConfig, SessionState, To
 from autopurchase.ports import Provider
 from autopurchase.services.context import Context
 from autopurchase.storage import limits, sessions
+from autopurchase.storage.database import Connection
 
 #: how long a lease outlives the longest call
 _MARGIN = 20.0
@@ -62,12 +63,17 @@ def _tokens(data: dict[str, Any]) -> Tokens:
 
 @dataclass(slots=True)
 class SessionPace:
-    """The session's limiter. ``first`` is a slot that was reserved already, with the intent."""
+    """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
+
+    ``reserve`` takes every further slot inside the given transaction and returns the seconds until it comes (default:
+    just that); it may renew what must outlive the call, and raise what the call then ends with.
+    """
 
     ctx: Context
     session_id: int
     per_second: float
     first: float | None = None  # time.monotonic() when the reserved slot comes
+    reserve: Callable[[Connection], float] | None = None
 
     def wait(self) -> None:
         """Sleep until this call's slot comes; a slot that has slipped by is given up for a new one."""
@@ -85,6 +91,8 @@ class SessionPace:
         """When the next slot comes, on this machine's monotonic clock."""
         with self.ctx.db.write() as tx:
             asked = time.monotonic()
+            if self.reserve:
+                return asked + self.reserve(tx)
             return asked + limits.reserve_call(tx, self.session_id, self.per_second)
 
 
@@ -161,25 +169,39 @@ def lease_seconds(config: SessionConfig) -> float:
     return config.timeout_seconds + _MARGIN
 
 
-@contextmanager
-def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[Callable[[], bool]]:
-    """One of the session's concurrent call slots; yields what renews it between calls of long work.
+def _taken(ctx: Context, name: str, take: Callable[[Connection], bool]) -> bool:
+    """Whether ``take`` got a lease; if not, the lanes are asked for one."""
+    with ctx.db.write() as tx:
+        taken = take(tx)
+        if not taken:
+            limits.ask_for_lease(tx, name)
+    return taken
 
-    Raises LimitReached when none comes free within ``patience`` seconds.
+
+@contextmanager
+def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[SessionPace]:
+    """One of the session's concurrent call slots; yields the pace of its calls, each of which renews it.
+
+    Booking lanes hold their slots as long as they have work; one of them makes room for whoever waits here. Raises
+    LimitReached when no slot comes free within ``patience`` seconds.
     """
     name, holder = sessions.lease_name(config.id), uuid4().hex
 
-    def take() -> bool:
-        with ctx.db.write() as tx:
-            return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config))
+    def take(tx: Connection) -> bool:
+        return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config))
+
+    def reserve(tx: Connection) -> float:
+        if not take(tx):
+            raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
+        return limits.reserve_call(tx, config.id, config.rate_per_second)
 
     deadline = time.monotonic() + patience
-    while not take():
+    while not _taken(ctx, name, take):
         if time.monotonic() > deadline:
             raise LimitReached(f"Session {config.name} is busy: all {config.concurrency} call slots are in use.")
         time.sleep(0.1)
     try:
-        yield take
+        yield SessionPace(ctx, config.id, config.rate_per_second, reserve=reserve)
     finally:
         with ctx.db.write() as tx:
             limits.drop_lease(tx, name, holder)

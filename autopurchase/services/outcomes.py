@@ -13,6 +13,7 @@ from autopurchase.domain.provider_order import ProviderLine, ProviderOrder, Prov
 from autopurchase.domain.purchase import Placed, PlacedLine, PlacedOrder, RefusedLine
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import Grade, SessionConfig
+from autopurchase.services import match
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
 from autopurchase.storage.database import Connection, Row
@@ -116,8 +117,12 @@ def not_found(booking: Mapping[str, Any], grade: Grade, config: SessionConfig, a
 
 
 def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
-    """Write an outcome, in the caller's transaction."""
+    """Write an outcome, in the caller's transaction; one of a claim that another lane has overtaken moves nothing."""
     booking = outcome.booking
+    claim = bookings.stands(tx, booking)
+    if claim != "ours" and not (claim == "open" and outcome.kind == "confirmed"):
+        _keep_only(tx, outcome)
+        return
     if outcome.kind == "not_placed" and bookings.not_placed_count(tx, booking["id"]) + 1 >= MAX_RESENT:
         outcome = _to_person(outcome)
     bookings.add_attempt(
@@ -133,6 +138,17 @@ def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     if outcome.pause:
         limits.pause_calls(tx, booking["session_id"], outcome.pause)
     _WRITERS[outcome.kind](ctx, tx, outcome, bookings.lines_of(tx, booking["id"]))
+
+
+def _keep_only(tx: Connection, outcome: Outcome) -> None:
+    """Overtaken: what the call said is kept; orders it made that nobody knows stay unbound, so that they are seen."""
+    booking, said = outcome.booking, outcome.said
+    values = {"cause": said.cause, "sentence": f"Too late: settled otherwise meanwhile. {said.sentence}".strip()}
+    bookings.add_attempt(
+        tx, booking["id"], kind=outcome.call, outcome=f"late_{outcome.kind}", at=outcome.at, raw=said.raw, **values
+    )
+    if outcome.kind == "confirmed":
+        _store_orders(tx, outcome, outcome.placed or _as_placed(outcome.readings), set())
 
 
 def _to_person(outcome: Outcome) -> Outcome:
@@ -233,7 +249,7 @@ def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome, tied: Seque
     answer = outcome.placed or _as_placed(outcome.readings)
     refused = {line.number: line for line in answer.refused}
     kept = [row for row in tied if row["number"] not in refused]
-    homes = match(answer.orders, kept)
+    homes = match.homes(answer.orders, kept)
     stored = _store_orders(tx, outcome, answer, {order for order, _ in homes.values()})
     for row in kept:
         order, line_id = homes[row["number"]]
@@ -336,35 +352,6 @@ def _reading(order: PlacedOrder, reference: str, outcome: Outcome) -> ProviderOr
             if line.provider_line_id
         ),
     )
-
-
-def match(orders: Sequence[PlacedOrder], kept: Sequence[Row]) -> dict[str, tuple[str, str]]:
-    """Line number -> (provider order id, provider line id or ""), for every line of the booking.
-
-    By our own number where the answer echoes it, else by SKU or spec, else by item; a line that matches nothing
-    belongs to the first order, whose reading will tell more.
-    """
-    placed_lines = [(order.provider_order_id, line) for order in orders for line in order.lines]
-    homes = {}
-    for row in kept:
-        scored = [(_likeness(row, line), position) for position, (_, line) in enumerate(placed_lines)]
-        best = max(scored, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
-        if best[0]:
-            order_id, line = placed_lines[best[1]]
-            homes[row["number"]] = order_id, line.provider_line_id
-        else:
-            homes[row["number"]] = orders[0].provider_order_id, ""
-    return homes
-
-
-def _likeness(row: Row, line: PlacedLine) -> int:
-    if line.number:
-        return 4 if line.number == row["number"] else 0
-    if line.spec_id and line.spec_id == row["spec_id"]:
-        return 3
-    if line.sku_id and line.sku_id == row["sku_id"]:
-        return 2
-    return 1 if line.item_id and line.item_id == row["item_id"] else 0
 
 
 _WRITERS = {

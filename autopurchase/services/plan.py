@@ -236,8 +236,9 @@ def _previews(
     def one(members: Sequence[Candidate]) -> Preview | AutopurchaseError:
         nonlocal done
         try:
-            with call_lease(ctx, config):
-                found: Preview | AutopurchaseError = open_provider(ctx, config).preview(_purchase(config, members))
+            with call_lease(ctx, config) as pace:
+                provider = open_provider(ctx, config, pace)
+                found: Preview | AutopurchaseError = provider.preview(_purchase(config, members))
         except AutopurchaseError as error:
             found = error
         with counting:

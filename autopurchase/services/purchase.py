@@ -35,6 +35,18 @@ log = logging.getLogger(__name__)
 PATIENCE = 30.0
 #: shop orders read longer ago than this are read again right before money is committed
 FRESH_SECONDS = 120.0
+#: what a lane opens its session with; tokens and state are read afresh anyway
+_SETTINGS = (
+    "app_key",
+    "secret_sealed",
+    "base_url",
+    "ship_to",
+    "settings",
+    "rate_per_second",
+    "concurrency",
+    "settle_seconds",
+    "timeout_seconds",
+)
 #: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
 _GRACE = 1.0
 
@@ -44,8 +56,9 @@ class _Task:
     """One booking a lane has claimed. ``kind``: create, lookup, or refuse (without any call)."""
 
     kind: str
-    booking: Mapping[str, Any]
-    starts: float  # time.monotonic() of the reserved call slot
+    booking: dict[str, Any]  # as this lane last wrote it
+    starts: float = 0.0  # time.monotonic() of the reserved call slot
+    stands: timedelta = timedelta()  # how long after its call slot the claim stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +90,11 @@ class _Lane:
     def __init__(self, ctx: Context, session_id: int, holder: str) -> None:
         self.ctx, self.session_id, self.holder = ctx, session_id, holder
         self.counts: Counter[str] = Counter()
+        self._lease = sessions.lease_name(session_id)
         self._outcome: Outcome | None = None
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
+        self._seen: Mapping[Any, Any] = {}  # the session as it was when it was opened
+        self._task: _Task | None = None
 
     def turn(self, *, claim: bool = True) -> bool:
         """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
@@ -89,6 +105,7 @@ class _Lane:
                 self._outcome = None
             task = self._next(tx) if claim else None
         if isinstance(task, _Task):
+            self._task = task
             self._outcome = self._carry_out(task)
         elif task is not None:
             time.sleep(task.seconds)
@@ -102,18 +119,23 @@ class _Lane:
             return self._rest(tx, now)
         if booking["state"] == BookingState.QUEUED:
             if session["state"] != SessionState.ACTIVE:
-                return _Task("refuse", dict(booking), time.monotonic())
+                return _Task("refuse", dict(booking))
             if self._capped(tx, session, booking, now):
                 return _Wait(0.0)
         config = self._open(session)[0]
-        name = sessions.lease_name(self.session_id)
-        if not limits.take_lease(tx, name, config.concurrency, self.holder, lease_seconds(config)):
+        if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
+            limits.drop_lease(tx, self._lease, self.holder)
+            return _Wait(0.2)
+        if not self._keep_lease(tx, config):
             return _Wait(0.2)
         return self._intend(tx, booking, config, now)
 
+    def _keep_lease(self, tx: Connection, config: SessionConfig) -> bool:
+        return limits.take_lease(tx, self._lease, config.concurrency, self.holder, lease_seconds(config))
+
     def _rest(self, tx: Connection, now: datetime) -> _Wait | None:
         """Give the call slot back; stay when something comes due soon."""
-        limits.drop_lease(tx, sessions.lease_name(self.session_id), self.holder)
+        limits.drop_lease(tx, self._lease, self.holder)
         due = bookings.next_due(tx, self.session_id)
         if due is None or (due - now).total_seconds() > PATIENCE:
             return None
@@ -133,32 +155,31 @@ class _Lane:
 
     def _intend(self, tx: Connection, booking: Row, config: SessionConfig, now: datetime) -> _Task:
         """Commit what is about to happen, before it happens, with the call slot it will use."""
+        runs.start(tx, booking["run_id"], now)
         asked = time.monotonic()
         pause = limits.reserve_call(tx, self.session_id, config.rate_per_second)
         starts = now + timedelta(seconds=pause)
         values: dict[str, Any] = {"claimed_by": self.holder}
         if needs_lookup(booking):
-            kind = "lookup"
-            values |= {"due_at": starts + timedelta(seconds=config.timeout_seconds * 3 + _GRACE)}
+            kind, stands = "lookup", timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
         else:
-            kind = "create"
-            wait = max(config.settle_seconds, config.timeout_seconds + _GRACE)
+            kind, stands = "create", timedelta(seconds=max(config.settle_seconds, config.timeout_seconds + _GRACE))
             values |= {
                 "state": BookingState.SENDING.value,
                 "attempts": booking["attempts"] + 1,
                 "lookups": 0,
                 "sent_at": starts,
-                "due_at": starts + timedelta(seconds=wait),
             }
+        values["due_at"] = starts + stands
         bookings.change(tx, booking["id"], **values)
-        runs.start(tx, booking["run_id"], now)
-        return _Task(kind, {**booking, **values}, asked + pause)
+        return _Task(kind, {**booking, **values}, asked + pause, stands)
 
     def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
-        """The provider as this session sees it; opened once a lane, as sessions rarely change under it."""
-        if self._opened is None:
+        """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
+        if self._opened is None or any(session[name] != self._seen[name] for name in _SETTINGS):
             config = config_of(self.ctx, session)
-            pace = SessionPace(self.ctx, self.session_id, config.rate_per_second)
+            self._seen = session
+            pace = SessionPace(self.ctx, self.session_id, config.rate_per_second, reserve=self._go_on)
             self._opened = config, open_provider(self.ctx, config, pace), pace
         return self._opened
 
@@ -171,15 +192,15 @@ class _Lane:
         pace.first = task.starts
         if task.kind == "lookup":
             return self._look_up(task.booking, config, provider)
-        return self._create(task.booking, config, provider)
+        return self._create(task.booking, config, provider, task.stands)
 
-    def _create(self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider) -> Outcome:
+    def _create(
+        self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider, settle: timedelta
+    ) -> Outcome:
         try:
             self._still_payable(booking)
         except (Refused, NotSent) as error:
             return outcomes.failed(booking, error, self.ctx.now())
-        settle = booking["due_at"] - booking["sent_at"]
-        booking = self._restamp(booking, settle)
         try:
             placed = provider.create(purchase_of(booking["purchase"], config.ship_to), booking["out_order_id"])
         except AutopurchaseError as error:
@@ -189,6 +210,24 @@ class _Lane:
             return outcomes.failed(booking, outcomes.unforeseen(error), self.ctx.now(), self.ctx.now() + settle)
         return outcomes.placed(booking, placed, self.ctx.now())
 
+    def _go_on(self, tx: Connection) -> float:
+        """A further call slot of the booking under way: its times begin anew. Raises NotSent when it was overtaken.
+
+        The first slot was reserved with the intent. A further one is taken by every later call of a look-up, by a
+        create call whose slot slipped by (the shop took long to answer), and by one repeated with a new token.
+        """
+        task, opened = self._task, self._opened
+        if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
+            raise NotSent("Another lane has taken this booking over meanwhile.")
+        if not self._keep_lease(tx, opened[0]):
+            raise NotSent("This call took so long that its slot of the session went to another.")
+        pause = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second)
+        starts = self.ctx.now() + timedelta(seconds=pause)
+        values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
+        bookings.change(tx, task.booking["id"], **values)
+        task.booking.update(values)
+        return pause
+
     def _still_payable(self, booking: Mapping[str, Any]) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""
         order_ids = sorted({line["order_id"] for line in booking["purchase"]["lines"]})
@@ -196,18 +235,6 @@ class _Lane:
         held = [why for why in fresh.values() if why]
         if held:
             raise Refused("The shop no longer shows this order as paid and open.", cause=held[0])
-
-    def _restamp(self, booking: Mapping[str, Any], settle: timedelta) -> Mapping[str, Any]:
-        """Asking the shop took time: the moment of sending, and so the settle time, begin anew."""
-        now = self.ctx.now()
-        if now - booking["sent_at"] < timedelta(seconds=1):
-            return booking
-        values = {"sent_at": now, "due_at": now + settle}
-        with self.ctx.db.write() as tx:
-            bookings.change(tx, booking["id"], **values)
-        if self._opened:
-            self._opened[2].first = None  # the reserved call slot has passed: take a new one
-        return {**booking, **values}
 
     def _look_up(self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider) -> Outcome:
         purchase = purchase_of(booking["purchase"], config.ship_to)

@@ -108,10 +108,9 @@ def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
     try:
         config = config_of(ctx, session)
         until = ctx.now()
-        with call_lease(ctx, config) as renew:
-            provider = open_provider(ctx, config)
+        with call_lease(ctx, config) as pace:
+            provider = open_provider(ctx, config, pace)
             for page in _pages(ctx, provider, session, run["params"], until):
-                renew()
                 counts += _take(ctx, provider, config, run_id, page)
     except AutopurchaseError as error:
         with ctx.db.write() as tx:

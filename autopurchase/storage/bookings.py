@@ -60,6 +60,19 @@ def change(connection: Connection, booking_id: int, **values: Any) -> None:
     connection.execute(update(booking).where(booking.c.id == booking_id).values(**values))
 
 
+def stands(connection: Connection, claimed: Mapping[str, Any]) -> str:
+    """Whether the claim that ``claimed`` describes still holds: ``ours``, ``open`` (another lane has it) or ``ended``.
+
+    The booking stays locked for this transaction. Every claim writes another due time, so state, attempt and due time
+    tell one claim from the next.
+    """
+    query = select(booking.c.state, booking.c.attempts, booking.c.due_at).where(booking.c.id == claimed["id"])
+    row = connection.execute(query.with_for_update()).mappings().one()
+    if all(row[name] == claimed[name] for name in ("state", "attempts", "due_at")):
+        return "ours"
+    return "open" if row["state"] in _OPEN else "ended"
+
+
 def postpone(connection: Connection, session_id: int, until: datetime, sentence: str) -> None:
     """Put off every queued booking of a session, saying why."""
     connection.execute(

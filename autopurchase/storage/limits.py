@@ -10,6 +10,7 @@ import time
 
 from sqlalchemy import Connection, case, func, insert, literal, select, text, update
 
+from autopurchase.storage.database import insert_new
 from autopurchase.storage.schema import call_slot, lease
 
 #: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 40 ms of jitter
@@ -18,6 +19,8 @@ HEADROOM = 0.96
 LEAD = 0.01
 #: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
 LATE = 0.02
+#: how long (seconds) one asking for a lease is remembered: it asks again every tenth of a second
+_ASKED = 0.5
 
 
 def clock(connection: Connection) -> float:
@@ -79,6 +82,19 @@ def take_lease(connection: Connection, name: str, slots: int, holder: str, secon
     )
     taken = update(lease).where(lease.c.name == name, lease.c.slot == free)
     return bool(connection.execute(taken.values(holder=holder, until=now + seconds)).rowcount)
+
+
+def ask_for_lease(connection: Connection, name: str) -> None:
+    """Say that somebody waits for a lease of ``name``: a lane gives its own up (`give_way`)."""
+    asked = {"name": f"{name}:wanted", "slot": 0, "holder": ""}
+    connection.execute(insert_new(connection, lease).values(until=0.0, **asked))
+    connection.execute(update(lease).where(lease.c.name == asked["name"]).values(until=clock(connection) + _ASKED))
+
+
+def give_way(connection: Connection, name: str) -> bool:
+    """Whether somebody waits for a lease of ``name``; the first to ask this must give up its own."""
+    asked = update(lease).where(lease.c.name == f"{name}:wanted", lease.c.until > clock(connection))
+    return bool(connection.execute(asked.values(until=0.0)).rowcount)
 
 
 def drop_lease(connection: Connection, name: str, holder: str) -> None:

@@ -98,7 +98,9 @@ class Ordeal:
         """Bookings that are not at an end."""
         states = [state.value for state in OPEN]
         return int(
-            self.world.one(sa.select(sa.func.count()).select_from(schema.booking).where(schema.booking.c.state.in_(states)))
+            self.world.one(
+                sa.select(sa.func.count()).select_from(schema.booking).where(schema.booking.c.state.in_(states))
+            )
         )
 
     def open_rows(self) -> list[dict[str, Any]]:
@@ -114,4 +116,6 @@ class Ordeal:
 
     def logs(self) -> str:
         """The ends of the workers' logs."""
-        return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(self.world.home.glob("worker-*.log")))
+        return "\n".join(
+            f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(self.world.home.glob("worker-*.log"))
+        )

@@ -16,7 +16,7 @@ def test_everything_is_bought_once_whoever_is_killed(world: World) -> None:
     """SQLite: one worker, restarted. PostgreSQL: three, of whom the last two killed stay dead."""
     several = not world.ctx.db.sqlite
     ordeal = Ordeal(world, SEED, workers=3 if several else 1, restarts=max(0, KILLS - 2) if several else KILLS)
-    print(f"seed {SEED}, {LINES} lines, {KILLS} kills, {ordeal.workers} workers")
+    print(f"seed {SEED}, {LINES} lines, {KILLS} kills, {ordeal.workers} workers")  # noqa: T201
     ordeal.prepare(LINES)
     ordeal.go()
     assert ordeal.kills == KILLS, "the work was done before all kills: raise KILL_LINES"

@@ -1,7 +1,7 @@
 """A worker as a process of its own, for tests that kill it: `python -m tests.support.worker_process [words]`.
 
-    --with-parent   ends when its standard input closes
-    --blind         never looks up an open outcome: the negative control of the kill test
+--with-parent   ends when its standard input closes
+--blind         never looks up an open outcome: the negative control of the kill test
 """
 
 from __future__ import annotations

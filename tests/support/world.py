@@ -21,6 +21,7 @@ from autopurchase.domain.roles import Actor, Role
 from autopurchase.sandbox import Item, Sandbox, Sku
 from autopurchase.services import apply, plan, purchase, sessions, sync
 from autopurchase.services.context import Context
+from autopurchase.services.plan import PlanView
 from autopurchase.storage import lines, schema
 from tests.support.processes import Child, start, wait_until
 
@@ -67,9 +68,7 @@ class World:
         given = self.market.credentials(provider, account=self.account)
         name = name or provider
         credentials = {**given, "ship_to": WAREHOUSE, **QUICK, **values}
-        sessions.add(
-            self.ctx, ME, provider=provider, name=name, credentials=credentials, base_url=self.market.base_url
-        )
+        sessions.add(self.ctx, ME, provider=provider, name=name, credentials=credentials, base_url=self.market.base_url)
         self.sessions[provider] = name
         return name
 
@@ -84,7 +83,9 @@ class World:
         found = [(i, s) for i in self.market.catalogue() if i.market == provider for s in i.skus if s.stock > 500]
         return [pair for turn in range(7) for pair in found[turn::7]]
 
-    def order(self, goods: Sequence[tuple[Item, Sku]], *, quantity: int = 0, paid: bool = True, **line: Any) -> list[str]:
+    def order(
+        self, goods: Sequence[tuple[Item, Sku]], *, quantity: int = 0, paid: bool = True, **line: Any
+    ) -> list[str]:
         """A customer's order of these goods, paid in full; the numbers of its lines."""
         with self.ctx.db.write() as tx:
             return add_order(tx, self._source_id(tx), next(self._orders), goods, quantity=quantity, paid=paid, **line)
@@ -114,7 +115,7 @@ class World:
         plan.check(self.ctx, token)
         return token
 
-    def view(self, token: str) -> plan.PlanView:
+    def view(self, token: str) -> PlanView:
         """A plan as it stands."""
         return plan.read(self.ctx, token)
 
@@ -196,7 +197,7 @@ class World:
         )
         return self.run(run_id)
 
-    def wait_for_plan(self, token: str, *, timeout: float = 60) -> plan.PlanView:
+    def wait_for_plan(self, token: str, *, timeout: float = 60) -> PlanView:
         """The plan once it is checked."""
         wait_until(
             lambda: self.view(token).state in ("ready", "failed"), timeout=timeout, what=f"plan {token}", every=0.1
