@@ -48,7 +48,7 @@ def _close() -> None:
 
 
 def _drawer(person: Person, token: str) -> None:
-    if st.session_state.get(OPEN) != token:
+    if st.session_state.get(OPEN) != token:  # a button's callback has committed, or planned again
         st.rerun()
     feedback.show()
     view = plan.read(context(), token)
@@ -106,7 +106,7 @@ def _confirm(person: Person, view: PlanView, blocked: str) -> None:
             width="stretch",
         )
         label = plural("Book {n} line", "Book {n} lines", view.line_count)
-        if st.button(
+        st.button(
             label,
             type="primary",
             key="confirm",
@@ -114,8 +114,7 @@ def _confirm(person: Person, view: PlanView, blocked: str) -> None:
             disabled=bool(blocked) or not count,
             on_click=commit,
             args=(person, view.token),
-        ):
-            st.rerun()
+        )
 
 
 def commit(person: Person, token: str) -> None:
@@ -216,14 +215,13 @@ def _options(person: Person, view: PlanView) -> None:
             help=_("Lines that rose more are left out. Empty: no limit."),
             disabled=accept,
         )
-        if st.button(
+        st.button(
             _("Plan again"),
             icon=":material/refresh:",
             key="plan-again",
             on_click=_again,
             args=(person, view, merge, accept, percent),
-        ):
-            st.rerun()
+        )
 
 
 def _percent(fraction: Decimal | None) -> str:
@@ -231,14 +229,14 @@ def _percent(fraction: Decimal | None) -> str:
 
 
 def _again(person: Person, view: PlanView, merge: bool, accept: bool, percent: str) -> None:
-    tolerance = feedback.attempt(lambda: _fraction(percent))
+    tolerance = feedback.attempt(lambda: fraction(percent))
     if tolerance is None:
         return
     options = PlanOptions(merge_by_seller=merge, accept_prices=accept, tolerance=tolerance[0])
     request(person, view.session, view.params["lines"], options)
 
 
-def _fraction(percent: str) -> tuple[Decimal | None]:
+def fraction(percent: str) -> tuple[Decimal | None]:
     """``5`` -> 0.05, empty -> None, in a tuple so that None is an answer. Raises BadInput."""
     if not percent.strip():
         return (None,)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from autopurchase.storage import cells as stored
 from autopurchase.storage import views
-from autopurchase.ui import run_cell, tables
+from autopurchase.ui import address, run_cell, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, ago
 from autopurchase.ui.workspace import context, reading
@@ -45,7 +45,7 @@ def draw_filter() -> Wanted:
         sessions = views.names(connection)["sessions"]
     hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        kind = st.pills(_("Operation"), KINDS, key="journal_kind", format_func=tables.word, width="content", **hidden)
+        kind = address.pills(_("Operation"), "journal_kind", KINDS, tables.word)
         session = st.selectbox(
             _("Session"), sessions, index=None, key="journal_session", placeholder=_("any session"), width=170, **hidden
         )

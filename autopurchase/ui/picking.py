@@ -38,12 +38,13 @@ def pick_rows(view: pd.DataFrame, known: Mapping[str, Pick], *, name: str, **tab
     numbers = [str(number) for number in view.index]
     stamp = blake2s("\x1f".join(numbers).encode(), digest_size=8).hexdigest()
     drawn = f"{stamp}.{state.setdefault(f'{name}.version', 0)}"
-    if state.get(f"{name}.drawn") != drawn:  # another table: only now another preset
+    key = f"{name}.table.{drawn}"
+    if state.get(f"{name}.drawn") != drawn or key not in state:  # a new table, or one that was away: a new preset
         state[f"{name}.drawn"] = drawn
         state[f"{name}.preset"] = [place for place, number in enumerate(numbers) if number in old]
     event = st.dataframe(
         view,
-        key=f"{name}.table.{drawn}",
+        key=key,
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": state[f"{name}.preset"]}},

@@ -12,7 +12,7 @@ import streamlit as st
 from autopurchase.domain.causes import cause
 from autopurchase.storage import views
 from autopurchase.storage.views import PurchasedFilter
-from autopurchase.ui import dialogs, picking, sync_panel, tables
+from autopurchase.ui import address, dialogs, picking, sync_panel, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.picking import Pick
@@ -30,7 +30,7 @@ def draw_filter() -> PurchasedFilter:
         sessions = views.names(connection)["sessions"]
     hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        state = st.pills(_("State"), STATES, key="bought_state", format_func=tables.word, width="content", **hidden)
+        state = address.pills(_("State"), "bought_state", STATES, tables.word)
         session = st.selectbox(
             _("Session"), sessions, index=None, key="bought_session", placeholder=_("any session"), width=160, **hidden
         )

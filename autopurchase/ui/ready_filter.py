@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -13,31 +12,27 @@ import streamlit as st
 from autopurchase.domain.causes import CAUSES
 from autopurchase.storage import views
 from autopurchase.storage.views import ReadyFilter
+from autopurchase.ui import address, tables
 from autopurchase.ui.words import _
 from autopurchase.ui.workspace import context, reading
 
 #: age filters: at least so many days
 AGES = ("0", "1", "2", "3", "7", "14")
 _MORE = ("ready_source", "ready_seller", "ready_customer", "ready_order", "ready_cause", "ready_currency")
-_ALL = ("ready_provider", "ready_age", "ready_price", "ready_text", *_MORE)
+_CODES = ("ready_provider", "ready_age", "ready_source", "ready_cause")
+_TEXTS = ("ready_price", "ready_text", "ready_seller", "ready_customer", "ready_order", "ready_currency")
 
 
 def draw() -> ReadyFilter:
     """Draw the filters in one row and return what they say. Labels are there for screen readers."""
     hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        held = st.segmented_control(
-            _("Show"),
-            ["ready", "held"],
-            key="ready_lines",
-            default="ready",
-            required=True,
-            format_func=lambda code: _("Ready") if code == "ready" else _("Held"),
-            width="content",
-            **hidden,
+        held = address.switch(_("Show"), "ready_lines", ("ready", "held"), tables.word)
+        labels = {code: kind.manifest.label for code, kind in context().providers.items()}
+        provider = address.pills(_("Marketplace"), "ready_provider", list(labels), lambda code: labels[code])
+        age = address.select(
+            _("Waiting for"), "ready_age", AGES, _age_words, default=AGES[0], width=170, label_visibility="collapsed"
         )
-        provider = _provider(hidden)
-        age = st.selectbox(_("Waiting for"), AGES, key="ready_age", format_func=_age_words, width=170, **hidden)
         price = st.text_input(
             _("Unit price up to"), key="ready_price", placeholder=_("unit price up to"), width=140, **hidden
         )
@@ -64,19 +59,6 @@ def draw() -> ReadyFilter:
     return replace(found, **more)
 
 
-def _provider(hidden: Any) -> str | None:
-    labels = {code: kind.manifest.label for code, kind in context().providers.items()}
-    found: str | None = st.pills(
-        _("Marketplace"),
-        list(labels),
-        key="ready_provider",
-        format_func=lambda code: labels[code],
-        width="content",
-        **hidden,
-    )
-    return found
-
-
 def _more() -> dict[str, Any]:
     """The filters that are used less, in a popover; its label counts those that are on."""
     used = sum(bool(st.query_params.get(key)) for key in _MORE)
@@ -88,31 +70,22 @@ def _more() -> dict[str, Any]:
             "seller": st.text_input(_("Seller"), key="ready_seller", bind="query-params"),
             "customer": st.text_input(_("Customer"), key="ready_customer", bind="query-params"),
             "order": st.text_input(_("Order number"), key="ready_order", bind="query-params"),
-            "source": _choice(_("Source"), "ready_source", sources),
-            "cause": _choice(_("Cause"), "ready_cause", list(CAUSES), lambda code: _(CAUSES[code].label)),
+            "source": address.select(_("Source"), "ready_source", sources, str, placeholder=_("any")) or "",
+            "cause": address.select(_("Cause"), "ready_cause", list(CAUSES), _cause_words, placeholder=_("any")) or "",
             "currency": st.text_input(_("Currency"), key="ready_currency", bind="query-params", max_chars=3).upper(),
         }
 
 
-def _choice(label: str, key: str, options: list[str], words: Callable[[str], str] = str) -> str:
-    return (
-        st.selectbox(
-            label,
-            options,
-            index=None,
-            key=key,
-            bind="query-params",
-            placeholder=_("any"),
-            format_func=words,
-        )
-        or ""
-    )
+def _cause_words(code: str) -> str:
+    return _(CAUSES[code].label)
 
 
 def _clear() -> None:
-    for key in _ALL:
+    for key in _CODES:
         st.session_state.pop(key, None)
         st.query_params.pop(key, None)
+    for key in _TEXTS:
+        st.session_state[key] = ""
 
 
 def _age_words(days: str) -> str:

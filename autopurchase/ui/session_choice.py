@@ -67,11 +67,10 @@ def _health(view: SessionView | None, picked: Mapping[str, Pick]) -> str:
         return f":red[:material/error: {view.health}]"
     others = sum(pick.provider != view.provider for pick in picked.values())
     end = left(view.token_expires_at, context().now())
+    used = f"{view.used_today}/{view.daily_cap}" if view.daily_cap else str(view.used_today)
     parts = [
-        _("used today {n}").format(n=f"{view.used_today}/{view.daily_cap}" if view.daily_cap else view.used_today),
-        _("token ends {left}").format(left=left(view.token_expires_at, context().now()))
-        if view.token_expires_at
-        else "",
+        _("used today {n}").format(n=used),
+        _("token ends {left}").format(left=end) if end else "",
         _("grade {g}").format(g=view.grade),
     ]
     words = ":small[:gray[" + " · ".join(part for part in parts if part) + "]]"

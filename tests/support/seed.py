@@ -27,7 +27,6 @@ from autopurchase.storage.schema import (
     provider_order,
     session,
     source,
-    workspace,
 )
 
 CUSTOMERS = ("Anna Meyer", "Ivan Petrov", "María García", "Chen Wei", "Olu Adeyemi", "Sofia Rossi", "Aigerim S.")
@@ -46,9 +45,11 @@ class Seed:
     lines: list[tuple[int, str, str, int]] = field(default_factory=list)  # id, number, provider, cost in fen
 
 
-def empty(db: Database) -> None:
-    """Only the tables."""
+def empty(db: Database, vault: Vault) -> None:
+    """Nothing but a source without orders: configured, so that no demo is made of it."""
     migrate(db)
+    with db.write() as tx:
+        _shop(tx, Seed(datetime.now(UTC)), vault)
 
 
 def fill(db: Database, vault: Vault, *, count: int = 200, seed: int = 7, now: datetime | None = None) -> Seed:
@@ -57,7 +58,6 @@ def fill(db: Database, vault: Vault, *, count: int = 200, seed: int = 7, now: da
     dice = random.Random(seed)
     made = Seed(now or datetime.now(UTC))
     with db.write() as tx:
-        tx.execute(insert(workspace), [{"key": "demo", "value": "1"}])
         _accounts(tx, made, vault)
         _orders(tx, made, dice, count)
         _import_run(tx, made)
@@ -85,6 +85,10 @@ def _accounts(tx: Connection, made: Seed, vault: Vault) -> None:
         if name == "1688-2":
             values["state"] = "needs_authorisation"
         made.sessions[name] = int(tx.execute(insert(session).values(values).returning(session.c.id)).scalar_one())
+    _shop(tx, made, vault)
+
+
+def _shop(tx: Connection, made: Seed, vault: Vault) -> None:
     born = made.now - timedelta(days=30)
     shop = {"name": "shop", "kind": "file", "config_sealed": vault.seal({}), "created_at": born}
     made.source = int(tx.execute(insert(source).values(shop).returning(source.c.id)).scalar_one())
