@@ -16,8 +16,9 @@ LAYERS = [
     {"storage", "ports", "settings"},
     {"services", "reports", "engine", "providers", "sources", "sandbox"},
     {"wiring"},
+    {"following", "demo"},
     {"ui"},
-    {"__init__", "__main__", "cli", "app", "pages"},
+    {"__init__", "__main__", "api", "cli", "app", "pages"},
 ]
 LEVEL = {group: level for level, groups in enumerate(LAYERS) for group in groups}
 # Neighbours of one layer that must not know each other, and why.

@@ -1,0 +1,114 @@
+"""From rows of the database to the rows that the command line and notebooks show. Money carries its currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autopurchase.domain.money import Money
+
+#: columns of a list of lines
+LINE = (
+    "number", "order", "provider", "title", "configuration", "quantity", "unit_price", "sum", "reference_price",
+    "seller", "customer", "status", "purchase", "cause", "ready_at", "item_id", "item_url", "customer_comment",
+    "operator_comment", "version",
+)  # fmt: skip
+LINE_HIDDEN = ("order", "status", "purchase", "item_id", "item_url", "customer_comment", "operator_comment", "version")
+#: what a purchase adds to a line
+BOUGHT = (
+    "number", "purchase", "cause", "session", "provider_order", "provider_state", "total", "pay_deadline", "pay_url",
+    "title", "quantity", "customer", "run", "reference", "seen_at",
+)  # fmt: skip
+BOUGHT_HIDDEN = ("pay_url", "reference", "seen_at", "run")
+OUTCOME = (
+    "number", "outcome", "cause", "sentence", "provider_order", "provider_state", "title", "quantity", "reference",
+)  # fmt: skip
+PLANNED = (
+    "purchase", "number", "seller", "title", "configuration", "quantity", "price_seen", "price_now", "sum", "warnings",
+)  # fmt: skip
+LEFT_OUT = ("number", "cause", "sentence")
+
+_OUTCOMES = {"confirmed": "booked", "queued": "waiting", "sending": "unknown"}
+
+
+def line_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A line as `storage.views` or `storage.lines` reads it."""
+    currency, reference = row["currency"], row["reference_fen"]
+    return {
+        "number": row["number"],
+        "order": row["order_number"],
+        "provider": row["provider"],
+        "title": row["title"],
+        "configuration": row["configuration"] or row["configuration_original"],
+        "quantity": row["quantity"],
+        "unit_price": Money(row["unit_price_minor"], currency),
+        "sum": Money(row["sum_minor"], currency),
+        "reference_price": None if reference is None else Money(reference, "CNY"),
+        "seller": row["seller_name"] or row["seller_id"],
+        **{name: row[name] for name in _SAME},
+    }
+
+
+_SAME = (
+    "customer", "status", "purchase", "cause", "ready_at", "item_id", "item_url", "customer_comment",
+    "operator_comment", "version",
+)  # fmt: skip
+
+
+def bought_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A line under way with its booking and provider order."""
+    total = row["total_fen"]
+    return {
+        "number": row["number"],
+        "purchase": row["purchase"],
+        "cause": row["cause"],
+        "session": row["session"] or "",
+        "provider_order": row["provider_order_id"] or "",
+        "provider_state": row["provider_state"] or "",
+        "total": None if total is None else Money(total, "CNY"),
+        "pay_deadline": row["pay_deadline"],
+        "pay_url": row["pay_url"] or row["booking_pay_url"] or "",
+        "title": row["title"],
+        "quantity": row["quantity"],
+        "customer": row["customer"],
+        "run": row["run_id"],
+        "reference": row["out_order_id"] or "",
+        "seen_at": row["seen_at"],
+    }
+
+
+def outcome_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What became of one line of a booking run: booked, refused, waiting, unknown or ended."""
+    state = _OUTCOMES.get(row["state"], row["state"])
+    left_out = state == "booked" and not row["provider_order_id"]
+    return {
+        "number": row["number"],
+        "outcome": "refused" if left_out else state,
+        "cause": row["cause"],
+        "sentence": "The provider left this line out of the order." if left_out else row["sentence"],
+        "provider_order": row["provider_order_id"] or "",
+        "provider_state": row["provider_state"] or "",
+        "title": row["title"],
+        "quantity": row["quantity"],
+        "reference": row["out_order_id"],
+    }
+
+
+def planned_rows(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lines of a plan, purchase by purchase; the warnings of a purchase stand at its first line."""
+    return [
+        {
+            "purchase": position,
+            "number": line["number"],
+            "seller": purchase["seller_name"] or purchase["seller_id"],
+            "title": line["title"],
+            "configuration": line["configuration"],
+            "quantity": line["quantity"],
+            "price_seen": None if line["seen_fen"] is None else Money(line["seen_fen"], "CNY"),
+            "price_now": Money(line["price_fen"], "CNY"),
+            "sum": Money(line["price_fen"] * line["quantity"], "CNY"),
+            "warnings": " ".join(purchase["warnings"]) if place == 0 else "",
+        }
+        for position, purchase in enumerate(body.get("purchases", []), start=1)
+        for place, line in enumerate(purchase["lines"])
+    ]

@@ -1,0 +1,263 @@
+"""The workspace in Python: the same rules and the same journal as the pages and the command line."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypedDict, Unpack
+
+from autopurchase import demo as practice
+from autopurchase import wiring
+from autopurchase.api.plans import Plan, fraction
+from autopurchase.api.rows import BOUGHT, BOUGHT_HIDDEN, LINE, LINE_HIDDEN, bought_row, line_row
+from autopurchase.api.runs import Journal, Run
+from autopurchase.api.table import Table
+from autopurchase.domain.errors import BadInput
+from autopurchase.domain.order import LineStatus, PurchaseState
+from autopurchase.domain.roles import Actor, Role
+from autopurchase.following import PATIENCE, Tell, follow
+from autopurchase.services import import_orders, plan, sessions, status, sync
+from autopurchase.services import lines as line_service
+from autopurchase.storage import cells, views
+from autopurchase.storage import lines as line_store
+from autopurchase.storage import sessions as session_store
+
+#: rows read at a time
+_CHUNK = 5_000
+
+
+class ReadyFilters(TypedDict, total=False):
+    """Which ready lines; what is not given does not restrict.
+
+    ``held``: problem lines instead. ``older_than``: ready for longer than this (a timedelta), or since before this
+    moment. ``max_price``: unit price in major units of the line's currency. Texts match parts, whatever their case.
+    """
+
+    held: bool
+    provider: str
+    source: str
+    seller: str
+    customer: str
+    order: str
+    cause: str
+    currency: str
+    text: str
+    older_than: timedelta | datetime | None
+    max_price: Decimal | str | None
+    newest_first: bool
+
+
+class Workspace:
+    """An open workspace. Use it in a ``with`` block or call `close`."""
+
+    def __init__(self, opened: wiring.Workspace, actor: Actor) -> None:
+        """``actor``: on whose account things happen here."""
+        self._opened, self.actor = opened, actor
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back to the system."""
+        self._opened.close()
+
+    @property
+    def home(self) -> Path:
+        """The workspace's folder."""
+        return self._opened.home
+
+    def __repr__(self) -> str:
+        return f"Workspace {self.home}"
+
+    # what there is
+
+    def ready(self, **filters: Unpack[ReadyFilters]) -> Table:
+        """Lines ready for purchase (paid and not yet ordered), oldest first; with ``held=True`` the problem lines."""
+        wanted = self._wanted(filters)
+        rows: list[Any] = []
+        with self._opened.context.db.read() as tx:
+            while part := views.ready_page(tx, wanted, limit=_CHUNK, offset=len(rows)):
+                rows += part
+                if len(part) < _CHUNK:
+                    break
+        return Table([line_row(row) for row in rows], LINE, hidden=LINE_HIDDEN)
+
+    def ready_numbers(self, session: str, **filters: Unpack[ReadyFilters]) -> list[str]:
+        """Numbers of the ready lines for ``session``, oldest first, at most one more than a plan takes."""
+        with self._opened.context.db.read() as tx:
+            provider = session_store.by_name(tx, session)["provider"]
+            rows = views.ready_picks(tx, self._wanted({**filters, "provider": provider}), plan.MAX_LINES + 1)
+        return [row["number"] for row in rows]
+
+    def lines(self, numbers: Iterable[str]) -> Table:
+        """These lines as they are now, whatever their state. Raises BadInput for unknown numbers."""
+        with self._opened.context.db.read() as tx:
+            rows = line_store.find(tx, numbers)
+        return Table([line_row(row) for row in rows.values()], LINE, hidden=("order", "item_url", "version"))
+
+    def purchased(self, *, states: Sequence[str] = ("booking", "booked", "bought", "sent"), session: str = "") -> Table:
+        """Lines under way with their provider orders, last changed first, at most 10,000."""
+        known = [state.value for state in PurchaseState]
+        if wrong := [state for state in states if state not in known]:
+            raise BadInput(f"There is no purchase state {wrong[0]}. There are: {', '.join(known)}.")
+        wanted = views.PurchasedFilter(states=tuple(states), session=session)
+        with self._opened.context.db.read() as tx:
+            rows = views.purchased_page(tx, wanted, limit=views.CAP)
+        return Table([bought_row(row) for row in rows], BOUGHT, hidden=BOUGHT_HIDDEN)
+
+    def sessions(self) -> Table:
+        """Sessions with their health and how much of today's cap is used."""
+        found = sessions.listing(self._opened.context, self.actor)
+        names = (
+            "name", "provider", "state", "health", "grade", "account", "used_today", "daily_cap", "synced_at",
+            "sync_error", "token_expires_at", "base_url",
+        )  # fmt: skip
+        return Table([{name: getattr(view, name) for name in names} for view in found], names, hidden=("base_url",))
+
+    def status(self) -> dict[str, Any]:
+        """The state of the workspace in figures: lines and bookings by state, unknown, orphans, sync ages."""
+        return status.status(self._opened.context)
+
+    def journal(self, limit: int = 20, *, kind: str = "", session: str = "") -> Journal:
+        """The newest runs."""
+        with self._opened.context.db.read() as tx:
+            rows = cells.page(tx, limit=limit, kind=kind, session_name=session)
+        return Journal([self.run(row["id"]) for row in rows])
+
+    def run(self, number: int) -> Run:
+        """The run of this number."""
+        return Run(self._opened, number)
+
+    # what can be done
+
+    def plan(
+        self,
+        lines: Sequence[str] | None = None,
+        session: str = "",
+        *,
+        all_ready: bool = False,
+        merge_by_seller: bool = False,
+        tolerance: str | Decimal | None = "5%",
+        total_tolerance: str | Decimal | None = None,
+        accept_prices: bool = False,
+        **filters: Unpack[ReadyFilters],
+    ) -> Plan:
+        """Check what booking these lines through ``session`` would be, here and now; nothing is sent by it.
+
+        ``all_ready``: every ready line of the session's provider (and of ``filters``) instead of ``lines``. Tolerances
+        are the allowed rise over the price the customer paid for, per line and in total. Raises BadInput.
+        """
+        options = plan.PlanOptions(merge_by_seller, fraction(tolerance), fraction(total_tolerance), accept_prices)
+        numbers = self.ready_numbers(session, **filters) if all_ready else list(lines or ())
+        token = plan.request(self._opened.context, self.actor, session, lines=numbers, options=options)
+        plan.check(self._opened.context, token)
+        return Plan(self._opened, self.actor, token)
+
+    def plan_of(self, token: str) -> Plan:
+        """A plan made before."""
+        return Plan(self._opened, self.actor, token)
+
+    def sync(
+        self,
+        session: str | None = None,
+        *,
+        full: bool = False,
+        lines: Sequence[str] | None = None,
+        wait: bool = False,
+        timeout: float = PATIENCE,
+    ) -> Journal:
+        """Synchronise one session, the orders of some lines, or (neither given) every active session."""
+        ctx = self._opened.context
+        return self._waited(sync.request(ctx, self.actor, session=session, full=full, lines=lines), wait, timeout)
+
+    def import_file(self, path: str | Path, *, source: str = "file", **options: str) -> Run:
+        """Import an order file (CSV, Excel, JSON) now. ``options``: encoding, decimal_comma (yes/no), sheet."""
+        ctx = self._opened.context
+        return self.run(import_orders.import_file(ctx, self.actor, Path(path), options, source=source))
+
+    def import_orders(self, source: str, *, wait: bool = False, timeout: float = PATIENCE) -> Run:
+        """Import the paid orders of a shop."""
+        run: Run = self._waited([import_orders.request(self._opened.context, self.actor, source)], wait, timeout)[0]
+        return run
+
+    def change_status(self, lines: Sequence[str], to: str, reason: str = "") -> Run:
+        """Give lines another status, all or none. Raises Refused for a move that is not allowed, BadInput."""
+        picks = line_service.versions(self._opened.context, list(lines))
+        return self.run(line_service.change_status(self._opened.context, self.actor, picks, line_status(to), reason))
+
+    def make_ready(self, lines: Sequence[str], reason: str) -> Run:
+        """Free held lines so that they can be booked again. Raises BadInput."""
+        picks = line_service.versions(self._opened.context, list(lines))
+        return self.run(line_service.make_ready(self._opened.context, self.actor, picks, reason))
+
+    def wait(self, runs: Sequence[Run], timeout: float = PATIENCE, tell: Tell = lambda rows: None) -> bool:
+        """Wait until these runs are finished, with a worker at work meanwhile; whether they are."""
+        return follow(self._opened, [run.number for run in runs], timeout=timeout, tell=tell)
+
+    # the demo
+
+    def make_demo(self) -> bool:
+        """Make or open the demo here; False when the workspace has sessions or sources of its own."""
+        return practice.ensure_demo(self._opened)
+
+    def demo_pay(self, provider_orders: Sequence[str], timeout: float = 20.0) -> list[str]:
+        """Pay provider orders at the demo's practice marketplace, as their owner would; those that are paid."""
+        return practice.pay(self._opened.context, provider_orders, timeout)
+
+    def _waited(self, numbers: Sequence[int], wait: bool, timeout: float) -> Journal:
+        if wait and numbers:
+            follow(self._opened, numbers, timeout=timeout)
+        return Journal([self.run(number) for number in numbers])
+
+    def _wanted(self, filters: ReadyFilters) -> views.ReadyFilter:
+        given: dict[str, Any] = dict(filters)
+        if isinstance(age := given.get("older_than"), timedelta):
+            given["older_than"] = self._opened.context.now() - age
+        if (price := given.get("max_price")) is not None:
+            given["max_price"] = Decimal(price)
+        return views.ReadyFilter(**given)
+
+
+def line_status(word: str) -> LineStatus:
+    """A status by its code or its label, whatever the case. Raises BadInput naming those there are."""
+    code = "_".join(word.strip().lower().replace("_", " ").split())
+    if code not in {status.value for status in LineStatus}:
+        raise BadInput(f"There is no status “{word}”. There are: {', '.join(each.value for each in LineStatus)}.")
+    return LineStatus(code)
+
+
+def local_actor() -> Actor:
+    """Whoever runs this program, as administrator: who can read the workspace's folder can do everything with it."""
+    try:
+        return Actor(getpass.getuser(), Role.ADMINISTRATOR)
+    except (KeyError, OSError):
+        return Actor("local", Role.ADMINISTRATOR)
+
+
+def connect(home: str | Path | None = None, *, database_url: str = "", demo: bool = False) -> Workspace:
+    """Open the workspace of ``home`` (default: AUTOPURCHASE_HOME, else ``./data``), making it on first use.
+
+    ``demo``: when nothing is configured in it, make the demo workspace: a practice marketplace on this computer
+    with sessions and orders. Raises BadInput, saying what to do, when folder, database or key cannot be used.
+    """
+    opened = wiring.open_workspace(environment(home, database_url))
+    if demo:
+        practice.ensure_demo(opened)
+    practice.attend(opened)
+    return Workspace(opened, local_actor())
+
+
+def environment(home: str | Path | None, database_url: str) -> Mapping[str, str]:
+    """The process's environment with what was given instead."""
+    given = {"AUTOPURCHASE_HOME": str(home or ""), "AUTOPURCHASE_DATABASE_URL": database_url}
+    return {**os.environ, **{name: value for name, value in given.items() if value}}

@@ -1,0 +1,55 @@
+"""Looking after the workspace's key: everything sealed moves to a new one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from autopurchase.domain.errors import BadInput
+from autopurchase.services import sessions
+from autopurchase.services.context import Context
+from autopurchase.storage import sources, workspace
+from autopurchase.storage.vault import new_key
+
+#: the workspace's proof that a key is its own
+KEY_CHECK = "key_check"
+
+
+def reseal_all(ctx: Context) -> int:
+    """Seal every secret of the workspace with the vault's newest key, all or none; how many rows."""
+    with ctx.db.write() as tx:
+        count = sessions.reseal(ctx, tx)
+        for row in sources.listing(tx):
+            sources.change(tx, row["id"], config_sealed=ctx.vault.seal(ctx.vault.open(row["config_sealed"])))
+            count += 1
+        workspace.write(tx, KEY_CHECK, ctx.vault.seal({"ok": True}))
+    return count
+
+
+def begin_rotation(home: Path) -> str:
+    """Put a new key before the old one into the key file, and return the new one: from now on both open.
+
+    Raises BadInput when the workspace has no key file (its key comes from the environment).
+    """
+    path = home / "key"
+    if not path.exists():
+        raise BadInput(f"{path} does not exist: this workspace's key comes from AUTOPURCHASE_KEY.")
+    new = new_key()
+    _replace(path, f"{new},{path.read_text().strip()}")
+    return new
+
+
+def end_rotation(home: Path, new: str) -> None:
+    """Leave only the new key in the key file."""
+    _replace(home / "key", new)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the key file so that a crash leaves the old or the new one, never half of it."""
+    part = path.with_suffix(".new")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
