@@ -73,12 +73,14 @@ def examine(found: Settings, hands: Hands) -> Findings:
     if _wrong(home) or not found.home.is_dir():
         return
     yield from _guarded("disk space", lambda: _disk(found.home))
-    ground = []
-    for what, check in (("database", _database), ("key", _key)):
-        part = list(_guarded(what, lambda check=check: check(found)))  # type: ignore[misc]
-        ground += part
-        yield from part
-    if not _wrong(ground) and _made(found):
+    database = list(_guarded("database", lambda: _database(found)))
+    key = list(_guarded("key", lambda: _key(found)))
+    yield from (*database, *key)
+    if _wrong(database) or not _made(found):
+        return
+    secrets = list(_guarded("key", lambda: _opens(found)))
+    yield from (finding for finding in secrets if finding not in key)
+    if not _wrong(secrets):
         yield from _guarded("workspace", lambda: _inside(found.home, hands))
 
 
@@ -93,7 +95,7 @@ def _guarded(what: str, check: Callable[[], Findings]) -> Findings:
     except AutopurchaseError as error:
         yield Finding(what, Level.WRONG, error.sentence)
     except Exception as error:
-        yield Finding(what, Level.WRONG, f"The check failed: {_words(error)}", "Correct that, then look again.")
+        yield Finding(what, Level.WRONG, f"The check failed: {_words(error)}")
 
 
 def _words(error: Exception) -> str:
@@ -104,6 +106,10 @@ def _words(error: Exception) -> str:
 
 def _home(home: Path) -> Findings:
     if not home.exists():
+        ground = next(folder for folder in home.parents if folder.exists())
+        if problem := _unwritable(ground):
+            yield Finding("home folder", Level.WRONG, f"{home} cannot be made: {problem}.", "Set AUTOPURCHASE_HOME.")
+            return
         yield Finding("home folder", Level.WARNING, f"{home} does not exist yet.", "It is made on first use: try demo.")
         return
     if not home.is_dir():
@@ -189,14 +195,15 @@ def _key(found: Settings) -> Findings:
         return
     if not found.key and stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield Finding("key file", Level.WRONG, f"Others can read {path}.", f"chmod 600 {path}")
-    vault = KeyVault(found.key or path.read_text().strip())
-    yield from _opens(found, vault)
+    KeyVault(found.key or path.read_text().strip())
 
 
-def _opens(found: Settings, vault: KeyVault) -> Findings:
+def _opens(found: Settings) -> Findings:
     """Whether the key opens every secret there is."""
-    if not _made(found):
+    path = found.home / "key"
+    if not found.key and not path.exists():
         return
+    vault = KeyVault(found.key or path.read_text().strip())
     db = Database(found.database_url)
     try:
         with db.read() as tx:

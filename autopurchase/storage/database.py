@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from autopurchase.domain.errors import BadInput
 
@@ -35,7 +35,10 @@ def _dumps(value: object) -> str:
 
 def normal_url(url: str) -> str:
     """``postgresql://…`` with the driver we ship (psycopg 3); SQLite URLs stay."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise BadInput("AUTOPURCHASE_DATABASE_URL is no address: write it like postgresql://user@host/name.") from error
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -67,13 +70,11 @@ class Database:
         if not path or path == ":memory:":
             raise BadInput("The SQLite database must be a file: several processes share it.")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=30)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            with closing(sqlite3.connect(path, timeout=30)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.DatabaseError as error:
-            raise BadInput(f"{path} is not a database of this program: {error}.") from error
-        finally:
-            connection.close()
+            raise BadInput(f"{path} cannot be used as the database: {error}. Run doctor.") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
