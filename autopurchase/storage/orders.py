@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from autopurchase.domain.history import fold
 from autopurchase.storage.lines import chunks, is_ready
@@ -49,18 +61,23 @@ def known(
     """Stored orders of a source by external id; ``lock`` keeps them and their lines as they are until the commit."""
     found: dict[int, KnownOrder] = {}
     for part in chunks(external_ids):
-        query = select(orders).where(orders.c.source_id == source_id, orders.c.external_id.in_(part))
-        for row in connection.execute(_locked(query.order_by(orders.c.id), lock)).mappings():
+        wanted = (orders.c.source_id == source_id) & orders.c.external_id.in_(part)
+        if lock:
+            _lock(connection, wanted)
+        for row in connection.execute(select(orders).where(wanted)).mappings():
             found[row["id"]] = KnownOrder(row)
     for keys in chunks(sorted(found)):
-        query = select(line).where(line.c.order_id.in_(keys)).order_by(line.c.id)
-        for row in connection.execute(_locked(query, lock)).mappings():
+        query = select(line).where(line.c.order_id.in_(keys)).order_by(line.c.order_id, line.c.line_no)
+        for row in connection.execute(query).mappings():
             found[row["order_id"]].lines.append(row)
     return {item.row["external_id"]: item for item in found.values()}
 
 
-def _locked(query: Any, lock: bool) -> Any:
-    return query.with_for_update() if lock else query
+def _lock(connection: Connection, wanted: ColumnElement[bool]) -> None:
+    """Lines before orders, each by id: the order in which every writer of history comes to them."""
+    lines = select(line.c.id).join_from(line, orders).where(wanted).order_by(line.c.id)
+    connection.execute(lines.with_for_update(of=line))
+    connection.execute(select(orders.c.id).where(wanted).order_by(orders.c.id).with_for_update())
 
 
 def taken(connection: Connection, order_numbers: Sequence[str], line_numbers: Sequence[str]) -> tuple[set[str], ...]:
@@ -156,7 +173,8 @@ def _update(connection: Connection, table: Table, changes: Sequence[tuple[int, M
 def touch(connection: Connection, order_ids: Sequence[int], at: datetime) -> None:
     """These orders were read from their shop at ``at``."""
     for part in chunks(order_ids):
-        connection.execute(update(orders).where(orders.c.id.in_(part)).values(read_at=at))
+        in_order = select(orders.c.id).where(orders.c.id.in_(part)).order_by(orders.c.id).with_for_update()
+        connection.execute(update(orders).where(orders.c.id.in_(in_order)).values(read_at=at))
 
 
 def left_open(connection: Connection, source_id: int, since: datetime) -> list[str]:

@@ -3,11 +3,14 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from autopurchase.services import import_orders
+from autopurchase.storage import lines
+from autopurchase.storage.lines import Event
 from autopurchase.storage.schema import event, orders, run
 from tests.bench.import_bench import bench_import
 from tests.support.orders import OPERATOR, Workspace, many_rows, open_workspace, write_file
@@ -69,3 +72,31 @@ def test_import_keeps_up_with_a_plain_upsert(database_url: str) -> None:
     found = bench_import(6000, database_url)
     assert found["times_floor"] < 5, found
     assert found["grown_mb"] < 40, found
+
+
+@pytest.mark.faults
+def test_imports_and_other_writers_of_the_same_lines_never_lock_each_other_out(
+    work: Workspace, database_url: str, tmp_path: Path
+) -> None:
+    rows = list(many_rows(300))
+    import_orders.import_file(work.ctx, OPERATOR, write_file(tmp_path / "orders.csv", rows))
+    priced = write_file(tmp_path / "priced.csv", [{**row, "unit_price": "13.00"} for row in rows])
+    numbers = [row["number"] for row in work.rows()]
+
+    def move_lines() -> None:
+        """What a worker does beside: lines of many orders move in one transaction, and their orders with them."""
+        other = open_workspace(database_url)
+        ids = [other.line(number)["id"] for number in numbers[::-7]]
+        for status in ("ordered", "paid") * 5:
+            with other.ctx.db.write() as tx:
+                told = [Event(key, "status_changed", {"status": status, "reason": "test"}) for key in ids]
+                lines.record(tx, told, at=other.clock.now(), actor="test", run_id=None)
+        other.ctx.db.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move_lines)
+        for path in (priced, tmp_path / "orders.csv") * 5:
+            run_id = import_orders.import_file(work.ctx, OPERATOR, path)
+            assert work.run(run_id)["state"] == "done"
+        moving.result(timeout=60)
+    assert work.differing() == []
