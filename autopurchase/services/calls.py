@@ -17,8 +17,8 @@ from autopurchase.services.context import Context
 from autopurchase.storage import limits, sessions
 from autopurchase.storage.database import Connection
 
-#: how long a lease outlives the longest call
-_MARGIN = 20.0
+#: how long (seconds) a lease outlives the longest call
+_MARGIN = 5.0
 #: slots that may slip by before a call is given up as not sent
 _SLOTS_TRIED = 100
 _RENEWAL = "renew:{}"
@@ -164,9 +164,9 @@ def open_provider(ctx: Context, config: SessionConfig, pace: SessionPace | None 
     return ctx.providers[config.provider].open(config, SharedTokens(ctx, config.id), pace)
 
 
-def lease_seconds(config: SessionConfig) -> float:
-    """How long a call lease lasts without being renewed."""
-    return config.timeout_seconds + _MARGIN
+def lease_seconds(config: SessionConfig, pause: float = 0.0) -> float:
+    """How long a call lease lasts without being renewed: one call that starts in ``pause`` seconds."""
+    return pause + config.timeout_seconds + _MARGIN
 
 
 def _taken(ctx: Context, name: str, take: Callable[[Connection], bool]) -> bool:
@@ -187,13 +187,14 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
     """
     name, holder = sessions.lease_name(config.id), uuid4().hex
 
-    def take(tx: Connection) -> bool:
-        return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config))
+    def take(tx: Connection, pause: float = 0.0) -> bool:
+        return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
     def reserve(tx: Connection) -> float:
-        if not take(tx):
+        pause = limits.reserve_call(tx, config.id, config.rate_per_second)
+        if not take(tx, pause):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
-        return limits.reserve_call(tx, config.id, config.rate_per_second)
+        return pause
 
     deadline = time.monotonic() + patience
     while not _taken(ctx, name, take):

@@ -130,8 +130,8 @@ class _Lane:
             return _Wait(0.2)
         return self._intend(tx, booking, config, now)
 
-    def _keep_lease(self, tx: Connection, config: SessionConfig) -> bool:
-        return limits.take_lease(tx, self._lease, config.concurrency, self.holder, lease_seconds(config))
+    def _keep_lease(self, tx: Connection, config: SessionConfig, pause: float = 0.0) -> bool:
+        return limits.take_lease(tx, self._lease, config.concurrency, self.holder, lease_seconds(config, pause))
 
     def _rest(self, tx: Connection, now: datetime) -> _Wait | None:
         """Give the call slot back; stay when something comes due soon."""
@@ -158,6 +158,8 @@ class _Lane:
         runs.start(tx, booking["run_id"], now)
         asked = time.monotonic()
         pause = limits.reserve_call(tx, self.session_id, config.rate_per_second)
+        if pause > 1.0:
+            self._keep_lease(tx, config, pause)
         starts = now + timedelta(seconds=pause)
         values: dict[str, Any] = {"claimed_by": self.holder}
         if needs_lookup(booking):
@@ -219,9 +221,9 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
-        if not self._keep_lease(tx, opened[0]):
-            raise NotSent("This call took so long that its slot of the session went to another.")
         pause = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second)
+        if not self._keep_lease(tx, opened[0], pause):
+            raise NotSent("This call took so long that its slot of the session went to another.")
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)

@@ -63,7 +63,7 @@ class Ordeal:
 
     def go(self, kills: int = KILLS, timeout: float = 120) -> None:
         """Start the workers, kill them ``kills`` times while there is work, and wait until nothing is open."""
-        self.living = [self._worker() for _ in range(self.workers)]
+        self.start()
         try:
             deadline = time.monotonic() + timeout
             while self.kills < kills and self.open_bookings():
@@ -73,8 +73,16 @@ class Ordeal:
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.open_rows()}\n{self.logs()}") from None
         finally:
-            for worker in self.living:
-                worker.kill()
+            self.stop()
+
+    def start(self) -> None:
+        """Start all workers."""
+        self.living = [self._worker() for _ in range(self.workers)]
+
+    def stop(self) -> None:
+        """Kill those that live."""
+        for worker in self.living:
+            worker.kill()
 
     def _worker(self) -> Child:
         self._started += 1
