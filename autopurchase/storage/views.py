@@ -263,6 +263,7 @@ _PURCHASE = (
     booking.c.pay_url.label("booking_pay_url"),
     session.c.name.label("session"),
     session.c.provider.label("session_provider"),
+    session.c.base_url.label("session_url"),
     provider_order.c.id.label("provider_order_key"),
     provider_order.c.provider_order_id,
     provider_order.c.state.label("provider_state"),
@@ -345,7 +346,8 @@ def order_bookings(connection: Connection, order_id: int) -> Rows:
     query = (
         select(
             booking.c.id, booking.c.run_id, booking.c.out_order_id, booking.c.state, booking.c.cause,
-            session.c.provider.label("session_provider"), booking.c.sentence, booking.c.total_minor,
+            session.c.provider.label("session_provider"), session.c.base_url.label("session_url"),
+            booking.c.sentence, booking.c.total_minor,
             booking.c.currency, booking.c.created_at, booking.c.attempts,
             session.c.name.label("session"), line.c.number, booking_line.c.live, booking_line.c.quantity,
             booking_line.c.price_fen, provider_order.c.provider_order_id,

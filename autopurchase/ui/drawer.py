@@ -86,10 +86,10 @@ def _ready(person: Person, view: PlanView) -> None:
         st.warning(warning, icon=":material/warning:")
     _confirm(person, view, blocked)
     if purchases:
-        st.subheader(_("Will be sent to {session}").format(session=view.session), anchor=False)
+        st.markdown(_("**Will be sent to {session}**").format(session=view.session))
         _purchases(purchases)
     if left_out:
-        st.subheader(plural("{n} line is left out", "{n} lines are left out", len(left_out)), anchor=False)
+        st.markdown(f"**{plural('{n} line is left out', '{n} lines are left out', len(left_out))}**")
         _left_out(left_out)
     _options(person, view)
 

@@ -15,6 +15,7 @@ from autopurchase.ui import tables
 from autopurchase.ui.words import _
 
 _FLASH = "frame.flash"
+_LAST = "frame.last_run"
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -43,16 +44,21 @@ def queued(run: int) -> None:
 def show() -> None:
     """Draw what actions have said since the last drawing."""
     for kind, text, run in st.session_state.pop(_FLASH, []):
-        if kind == "toast":
-            st.toast(text, icon=":material/check_circle:")
+        if run is not None:
+            st.session_state[_LAST] = run
         if kind == "error":
             st.error(text, icon=":material/error:")
-        elif run is not None:
-            with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"said-{run}"):
-                st.markdown(f":green[:material/check_circle:] {text}")
-                tables.cell_link(run, _("Open it in the journal"))
         elif kind == "success":
             st.success(text, icon=":material/check_circle:")
+        else:
+            st.toast(text, icon=":material/check_circle:")
+
+
+def last_run() -> None:
+    """A link to the journal cell of this tab's last action, where the page wants it."""
+    run = st.session_state.get(_LAST)
+    if run is not None:
+        tables.cell_link(run, _("Run {n} in the journal").format(n=run), ":material/menu_book:")
 
 
 @contextmanager

@@ -67,9 +67,10 @@ def set_picks(name: str, chosen: Mapping[str, Pick]) -> None:
 
 
 def unpick(name: str, numbers: Iterable[str]) -> None:
-    """Take these lines out of the picks."""
+    """Take these lines out of the picks for good: they were dealt with, so Undo does not bring them back."""
     gone = set(numbers)
     set_picks(name, {number: pick for number, pick in picks(name).items() if number not in gone})
+    st.session_state[f"{name}.before"] = {}
 
 
 def undo(name: str) -> None:

@@ -16,7 +16,7 @@ from autopurchase.ui import address, dialogs, picking, sync_panel, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.picking import Pick
-from autopurchase.ui.words import FIGURE_SPACE, _, left, padded, plural
+from autopurchase.ui.words import FIGURE_SPACE, _, left, padded, plural, sums
 from autopurchase.ui.workspace import context, reading
 
 NAME = "bought"
@@ -108,7 +108,9 @@ def order_link(row: Mapping[Any, Any]) -> str:
     kind = context().providers.get(row["session_provider"] or "")
     if not number or kind is None:
         return ""
-    return outside(kind.manifest.order_url.format(order_id=number), number) if kind.manifest.order_url else ""
+    if row["session_url"] != kind.manifest.default_base_url:  # a practice marketplace shows its orders itself
+        return outside(f"{row['session_url']}/order/{number}", number)
+    return outside(kind.manifest.order_url.format(order_id=number), number)
 
 
 def _columns() -> dict[str, Any]:
@@ -128,13 +130,18 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def _pay_pages(rows: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
-    """Line number -> page where its unpaid order is paid."""
-    found = {}
-    for row in rows:
-        if row["purchase"] == "booked":
-            found[row["number"]] = row["pay_url"] or row["booking_pay_url"] or order_link(row)
-    return {number: url for number, url in found.items() if url}
+def _pay_pages(rows: Sequence[Mapping[Any, Any]]) -> dict[str, tuple[str, str, int | None, datetime | None]]:
+    """Line number -> marketplace order, page where it is paid, amount in fen, deadline; of unpaid lines only."""
+    return {
+        row["number"]: (
+            row["provider_order_id"],
+            row["pay_url"] or row["booking_pay_url"] or order_link(row),
+            row["total_fen"],
+            row["pay_deadline"],
+        )
+        for row in rows
+        if row["purchase"] == "booked" and row["provider_order_id"]
+    }
 
 
 def actions(person: Person, picked: Mapping[str, Pick]) -> None:
@@ -173,16 +180,39 @@ def _pay(picked: Mapping[str, Pick]) -> None:
 
 
 def _pay_body(numbers: Sequence[str]) -> None:
-    pages: dict[str, list[str]] = {}
+    pages = st.session_state.get("bought.pay", {})
+    orders: dict[str, list[str]] = {}
     for number in numbers:
-        url = st.session_state.get("bought.pay", {}).get(number)
-        if url:
-            pages.setdefault(url.split("#")[0], []).append(number)
-    if not pages:
+        if number in pages:
+            orders.setdefault(pages[number][0], []).append(number)
+    if not orders:
         st.info(_("None of the picked lines waits for payment."))
         return
+    found = [(order, lines, pages[lines[0]]) for order, lines in orders.items()]
+    due = sum(page[2] or 0 for _order, _lines, page in found)
+    st.markdown(f"**{plural('{n} unpaid order', '{n} unpaid orders', len(found))}** · **{sums({'CNY': due})}**")
     st.caption(_("You pay at the marketplace, with its own sign-in. Afterwards, start a synchronization."))
-    for url, lines in list(pages.items())[:50]:
-        st.link_button(
-            f"{plural('{n} line', '{n} lines', len(lines))}: {', '.join(lines[:6])}", url, icon=":material/open_in_new:"
-        )
+    now = context().now()
+    rows = [
+        {
+            "pay": outside(url, _("Pay")) if url else "",
+            "order": order,
+            "lines": ", ".join(lines),
+            "amount": padded(fen, "CNY"),
+            "deadline": left(deadline, now),
+        }
+        for order, lines, (_number, url, fen, deadline) in found
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=tables.height(len(rows)),
+        alt=_("Unpaid orders"),
+        column_config={
+            "pay": tables.link(_("Page"), 60),
+            "order": tables.text(_("Marketplace order"), 170),
+            "lines": tables.text(_("Lines"), 160),
+            "amount": tables.money(_("Amount, CNY"), 104),
+            "deadline": tables.text(_("Pay within"), 110, alignment="right"),
+        },
+    )

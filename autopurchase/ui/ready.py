@@ -125,11 +125,11 @@ def columns(held: bool) -> dict[str, Any]:
         "_index": st.column_config.TextColumn(_("Line"), pinned=True, width=58),
         "order": tables.link(_("Order"), 50, help=_("Opens the order")),
         "photo": st.column_config.ImageColumn(_("Photo"), width=40),
-        "title": tables.text(_("Item"), 160),
-        "original": tables.link(_("Original"), 98, help=_("Opens the item at its marketplace")),
-        "seller": tables.link(_("Seller"), 92, help=_("Shows this seller's lines only")),
-        "configuration": tables.text(_("Configuration"), 116),
-        "chinese": tables.text(_("In Chinese"), 100),
+        "title": tables.text(_("Item"), 148),
+        "original": tables.link(_("Original"), 92, help=_("Opens the item at its marketplace")),
+        "seller": tables.link(_("Seller"), 82, help=_("Shows this seller's lines only")),
+        "configuration": tables.text(_("Configuration"), 106),
+        "chinese": tables.text(_("In Chinese"), 92),
         "quantity": st.column_config.NumberColumn(_("Qty"), width=40),
         "price": tables.money(_("Price"), 68),
         "sum": tables.money(_("Sum"), 74),
@@ -200,7 +200,7 @@ def _pick_filter(wanted: ReadyFilter) -> None:
 
 def actions(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> None:
     """What else can be done with picked lines, beside booking them."""
-    with st.container(horizontal=True, gap="small", key="ready-actions"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="ready-actions"):
         none = not picked
         if st.button(_("Change status"), icon=":material/swap_horiz:", disabled=none):
             dialogs.change_status(person, picked)
@@ -214,24 +214,26 @@ def actions(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> 
             disabled=True,
             help=_("Not available in this version. Orders made by hand at the marketplace cannot be linked yet."),
         )
+        feedback.last_run()
 
 
 def bar(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> None:
-    """Always in sight: what is picked, the session, and Book."""
+    """Always in sight: what is picked, the session with its health, and Book."""
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small", key="book-bar"):
-        st.markdown(_tally(picked), width="stretch")
+        words = st.container(width="stretch", gap=None)
+        words.markdown(_tally(picked))
         if wanted.held:
-            st.caption(_("Held lines are returned to ready before they are booked."), width="content")
+            words.caption(_("Held lines are returned to ready before they are booked."))
             return
         session = session_choice.draw(person, picked)
-        fitting = session_choice.fitting(session, picked)
+        words.caption(session_choice.health(session, picked))
         st.button(
             _("Book"),
             type="primary",
             shortcut="Mod+B",
             icon=":material/shopping_cart_checkout:",
             key="book",
-            disabled=not fitting,
+            disabled=not session_choice.fitting(session, picked),
             on_click=book,
             args=(person,),
             help=_("Checks prices and stock first; nothing is sent before you confirm."),

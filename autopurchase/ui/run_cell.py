@@ -107,7 +107,7 @@ def _outcome_table(rows: Sequence[Row]) -> None:
         {
             "line": row["number"],
             "title": row["title"],
-            "state": [tables.word(row["state"])],
+            "state": [_(OUTCOMES.get(row["state"], row["state"])).capitalize()],
             "order": row["provider_order_id"] or "",
             "cause": _(cause(row["cause"]).label) if row["cause"] else "",
             "said": row["sentence"],
@@ -123,12 +123,22 @@ def _outcome_table(rows: Sequence[Row]) -> None:
         column_config={
             "line": tables.text(_("Line"), 70),
             "title": tables.text(_("Item"), 210),
-            "state": tables.state_column(_("State"), tuple(OUTCOMES), width=96),
+            "state": _states(),
             "order": tables.text(_("Marketplace order"), 160),
             "cause": tables.text(_("Cause"), 130),
             "said": tables.text(_("What was answered"), 260),
             "reference": tables.text(_("Our reference"), 120),
         },
+    )
+
+
+def _states() -> Any:
+    """The state column in the words of `OUTCOMES`."""
+    return st.column_config.MultiselectColumn(
+        _("Outcome"),
+        options=[_(words).capitalize() for words in OUTCOMES.values()],
+        color=[tables.COLOURS.get(code, "gray") for code in OUTCOMES],
+        width=130,
     )
 
 

@@ -1,4 +1,4 @@
-"""Choosing the session that buys: by the marketplace of what is picked, and with its health in sight."""
+"""Choosing the session that buys: by the marketplace of what is picked, with its health in sight."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from autopurchase.ui.words import _, left
 from autopurchase.ui.workspace import context
 
 KEY = "ready_session"
+_ASKED = "ready.session"
 
 
 @st.cache_data(ttl=2, max_entries=8, show_spinner=False)
@@ -38,41 +39,50 @@ def usable(person: Person, picked: Mapping[str, Pick]) -> list[SessionView]:
 
 
 def chosen(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
-    """The person's choice while it fits what is picked, else the best fit."""
+    """What the person chose while it fits what is picked, else the best fit."""
     options = usable(person, picked)
-    wanted = st.session_state.get(KEY)
+    wanted = st.session_state.get(_ASKED)
     return next((view for view in options if view.name == wanted), options[0] if options else None)
 
 
 def draw(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
-    """The menu of sessions with the chosen one's health; returns the chosen one."""
+    """The menu of sessions; returns the chosen one."""
     options = usable(person, picked)
-    if not options:
+    best = chosen(person, picked)
+    if best is None:
         st.page_link("pages/admin/sessions.py", label=_("Add a session to book with"), icon=":material/key:")
         return None
-    best = chosen(person, picked)
-    names = [view.name for view in options]
-    if st.session_state.get(KEY) not in names and best is not None:
-        st.session_state[KEY] = best.name
-    st.markdown(_health(best, picked), width="content")
-    st.selectbox(_("Session"), names, key=KEY, label_visibility="collapsed", width=170, help=_("The account that buys"))
-    return chosen(person, picked)
+    st.session_state[KEY] = best.name
+    st.selectbox(
+        _("Session"),
+        [view.name for view in options],
+        key=KEY,
+        label_visibility="collapsed",
+        width=170,
+        on_change=_asked,
+    )
+    return best
 
 
-def _health(view: SessionView | None, picked: Mapping[str, Pick]) -> str:
+def _asked() -> None:
+    """Remember that a person chose: what is chosen for them may change with the picks."""
+    st.session_state[_ASKED] = st.session_state[KEY]
+
+
+def health(view: SessionView | None, picked: Mapping[str, Pick]) -> str:
     """The chosen session in one line: state, what of the picks it cannot buy, use of its cap, token, grade."""
     if view is None:
         return ""
     if view.state != "active":
-        return f":red[:material/error: {view.health}]"
+        return f":red[:material/error: {view.name}: {view.health}]"
     others = sum(pick.provider != view.provider for pick in picked.values())
     end = left(view.token_expires_at, context().now())
     used = f"{view.used_today}/{view.daily_cap}" if view.daily_cap else str(view.used_today)
     parts = [
-        _("used today {n}").format(n=used),
+        view.label,
+        _("{n} booked today").format(n=used),
         _("token ends {left}").format(left=end) if end else "",
         _("grade {g}").format(g=view.grade),
     ]
-    words = ":small[:gray[" + " · ".join(part for part in parts if part) + "]]"
-    stay = _("{n} of another marketplace stay picked").format(n=others) if others else ""
-    return f":small[:orange[{stay}]] {words}" if stay else words
+    stay = _(":orange[{n} of another marketplace stay picked]").format(n=others) if others else ""
+    return " · ".join(part for part in (*parts, stay) if part)

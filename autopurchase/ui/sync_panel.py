@@ -93,9 +93,11 @@ def _open(runs: list[int]) -> bool:
 
 
 def _lines(runs: list[int]) -> None:
-    for row in _read(runs):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"sync-run-{row['id']}"):
-            tables.badge(row["state"])
-            tables.cell_link(row["id"], f"**[{row['id']}]** {row['session']}")
-            words = tables.summary(row) or _("{n} orders read").format(n=row["done"])
-            st.caption(f"{words} · {when(row['finished_at'] or row['started_at'] or row['created_at'])}")
+    with st.grid(4, min_column_width=220, gap="small"):
+        for row in _read(runs):
+            with st.container(border=True, gap="xxsmall", height="stretch"):
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    tables.badge(row["state"])
+                    tables.cell_link(row["id"], f"**[{row['id']}]** {row['session']}")
+                words = tables.summary(row) or _("{n} orders read").format(n=row["done"])
+                st.caption(f"{words} · {when(row['finished_at'] or row['started_at'] or row['created_at'])}")

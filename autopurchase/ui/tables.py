@@ -92,9 +92,9 @@ def bars(rows: Sequence[Mapping[Any, Any]], key: str, label: str, *, most: int, 
     )
 
 
-def cell_link(run_id: int, label: str) -> None:
+def cell_link(run_id: int, label: str, icon: str | None = None) -> None:
     """A link to a journal cell."""
-    st.page_link("pages/operate/journal.py", label=label, query_params={"run": str(run_id)})
+    st.page_link("pages/operate/journal.py", label=label, icon=icon, query_params={"run": str(run_id)})
 
 
 def run_row(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_confirming_queues_one_run_and_takes_its_lines_out_of_the_picks(full: Wo
     token = app.session_state[drawer.OPEN]
     freeze(full, token, chosen[:1])
     sound(app.run())
-    assert any("1 line is left out" in item.value for item in app.subheader)
+    assert any("1 line is left out" in item.value for item in app.markdown)
     sound(app.button(key="confirm").click().run())
     view = plan.read(full.context, token)
     assert view.state == "applied"
