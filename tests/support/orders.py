@@ -247,7 +247,13 @@ def _agrees(row: Any, state: LineState, payable: Mapping[int, bool]) -> bool:
 def _booking(tx: Connection, row: Any, at: datetime) -> int:
     session_id = tx.execute(select(session.c.id)).scalar()
     if session_id is None:
-        values: dict[str, Any] = {"name": "main", "provider": "taobao", "state": "active", "base_url": "", "app_key": ""}
+        values: dict[str, Any] = {
+            "name": "main",
+            "provider": "taobao",
+            "state": "active",
+            "base_url": "",
+            "app_key": "",
+        }
         values |= {"secret_sealed": "", "tokens_sealed": "", "ship_to": {}, "settings": {}, "created_at": at}
         values |= {"rate_per_second": 1.0, "concurrency": 1, "settle_seconds": 1.0, "timeout_seconds": 1.0}
         session_id = tx.execute(session.insert().values(**values).returning(session.c.id)).scalar_one()
@@ -276,7 +282,12 @@ def shop_line(line_no: int = 1, **values: Any) -> ShopLine:
     """A line as a shop shows it: one piece for 12.50 USD."""
     price = values.pop("price", 1250)
     quantity = values.pop("quantity", 1)
-    made: dict[str, Any] = {"external_id": f"L{line_no}", "line_no": line_no, "provider": "taobao", "item_id": "610000000001"}
+    made: dict[str, Any] = {
+        "external_id": f"L{line_no}",
+        "line_no": line_no,
+        "provider": "taobao",
+        "item_id": "610000000001",
+    }
     made |= {"quantity": quantity, "open_quantity": quantity, "unit_price": Money(price, "USD")}
     return ShopLine(**(made | values))
 
@@ -286,7 +297,13 @@ def shop_order(number: str = "ORD-000000053", *rows: ShopLine, **values: Any) ->
     rows = rows or (shop_line(),)
     total = values.pop("total", sum(row.unit_price.minor * row.quantity for row in rows))
     money = {"total": total, "paid": values.pop("paid", total), "refunded": values.pop("refunded", 0)}
-    made: dict[str, Any] = {"external_id": f"id-{number}", "number": number, "state": "open", "currency": "USD", "lines": rows}
+    made: dict[str, Any] = {
+        "external_id": f"id-{number}",
+        "number": number,
+        "state": "open",
+        "currency": "USD",
+        "lines": rows,
+    }
     made |= {name: Money(amount, "USD") for name, amount in money.items()}
     made |= {"created_at": START - timedelta(days=2), "paid_at": START - timedelta(days=1)}
     return ShopOrder(**(made | values))
