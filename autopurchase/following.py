@@ -92,12 +92,12 @@ class WorkerChild:
             )
 
     def stop(self) -> None:
-        """Ask our worker to end what it is doing and leave; after 25 s it is ended."""
+        """Ask our worker to end what it is doing and leave; after 10 s it is ended."""
         if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(25)
+            self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -192,8 +192,9 @@ class Workspace:
 
     def change_status(self, lines: Sequence[str], to: str, reason: str = "") -> Run:
         """Give lines another status, all or none. Raises Refused for a move that is not allowed, BadInput."""
-        picks = line_service.versions(self._opened.context, list(lines))
-        return self.run(line_service.change_status(self._opened.context, self.actor, picks, line_status(to), reason))
+        ctx, wanted = self._opened.context, line_status(to)
+        picks = line_service.versions(ctx, list(lines))
+        return self.run(line_service.change_status(ctx, self.actor, picks, wanted, reason))
 
     def make_ready(self, lines: Sequence[str], reason: str) -> Run:
         """Free held lines so that they can be booked again. Raises BadInput."""

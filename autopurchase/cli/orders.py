@@ -45,7 +45,8 @@ def _imported(run: Run, from_file: bool, as_json: bool) -> int:
         document["error"] = {"sentence": error, "cause": "bad_input" if from_file else "import_failed"}
     rows = [{"": name, **out[name]} for name in ("orders", "lines") if name in out]
     counts = aligned(rows, ("", "new", "changed", "unchanged", "rejected"))
-    show(document, as_json, f"Run {run.number}: {run.state}", counts, _rejected(rejects.rows))
+    told = (f"Run {run.number}: {run.state}", counts, _rejected(rejects.rows))
+    show(document, as_json, *(told if any(out.get("lines", {}).values()) or not error else ()))
     if error:
         if not as_json:
             click.echo(error, err=True)
