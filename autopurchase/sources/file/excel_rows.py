@@ -10,8 +10,6 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
-from openpyxl import load_workbook
-
 from autopurchase.domain.errors import BadInput
 from autopurchase.sources.file.columns import Row, check_columns
 
@@ -35,6 +33,8 @@ def excel_rows(path: Path, sheet: str = "") -> Iterator[tuple[str, Row]]:
 
 
 def _open(path: Path) -> Any:
+    from openpyxl import load_workbook  # a third of the program's start, and only Excel files need it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about looks: styles, headers and the like
         return load_workbook(path, read_only=True, data_only=False)
