@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from autopurchase.domain.errors import LimitReached, RateLimited, SessionRefused
+from autopurchase.domain.errors import LimitReached, ProviderDown, RateLimited, SessionRefused
 from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
 from autopurchase.ports import Provider
 from autopurchase.services.context import Context
@@ -129,7 +129,7 @@ class SharedTokens:
                 if limits.take_lease(tx, name, 1, holder, 60.0):
                     return
             time.sleep(0.1)
-        raise SessionRefused("Another process has been renewing this session's token for a minute: try again.")
+        raise ProviderDown("Another process has been renewing this session's token for a minute: try again.")
 
     def _refresh(self, now: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
         try:

@@ -15,6 +15,7 @@ from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import Grade, SessionConfig
 from autopurchase.services import match
 from autopurchase.services.context import Context
+from autopurchase.services.sync import move_lines
 from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
 from autopurchase.storage.database import Connection, Row
 
@@ -276,6 +277,8 @@ def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome, tied: Seque
     events += [_refused_event(booking["id"], row["line_id"], refused[row["number"]]) for row in gone]
     _record(tx, outcome, events)
     write_backs.ask(tx, sorted({row["order_id"] for row in kept}), outcome.at)
+    further = [order.id for order in stored.values() if order.state is not ProviderState.UNPAID and order.booking_id]
+    move_lines(tx, further, outcome.at, booking["run_id"])  # found paid or closed already, or a sync saw it first
     _part_done(tx, outcome)
 
 

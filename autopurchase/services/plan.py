@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autopurchase.domain.causes import cause
-from autopurchase.domain.errors import AutopurchaseError, BadInput
+from autopurchase.domain.errors import AutopurchaseError, BadInput, Misuse
 from autopurchase.domain.money import Money, totals
 from autopurchase.domain.plan import Candidate, PlanOptions, group, over_tolerance, plan_hash
 from autopurchase.domain.purchase import Preview, PreviewLine, Purchase, PurchaseLine
@@ -23,6 +24,8 @@ from autopurchase.storage import lines, plans, sessions
 from autopurchase.storage.database import Row
 
 __all__ = ["PlanOptions", "PlanView", "check", "check_by_id", "read", "request"]
+
+log = logging.getLogger(__name__)
 
 #: shop orders read longer ago than this are read again before a plan is made of them
 FRESH_SECONDS = 120
@@ -135,12 +138,20 @@ def check(ctx: Context, token: str) -> None:
     try:
         body = _check(ctx, row["id"], config_of(ctx, session), row["params"])
     except AutopurchaseError as error:
-        with ctx.db.write() as tx:
-            plans.change(tx, row["id"], state="failed", error=error.sentence)
+        _fail(ctx, row["id"], error)
+        return
+    except Exception:  # it must not stay “checking” for ever
+        log.exception("checking plan %s met an unforeseen error", token)
+        _fail(ctx, row["id"], Misuse())
         return
     with ctx.db.write() as tx:
         frozen = plan_hash(session["name"], body["purchases"])
         plans.change(tx, row["id"], state="ready", body=body, hash=frozen, ready_at=ctx.now())
+
+
+def _fail(ctx: Context, plan_id: int, error: AutopurchaseError) -> None:
+    with ctx.db.write() as tx:
+        plans.change(tx, plan_id, state="failed", error=error.sentence)
 
 
 def check_by_id(ctx: Context, plan_id: int) -> None:

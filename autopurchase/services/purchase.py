@@ -146,6 +146,7 @@ class _Lane:
         cap = session["daily_cap"]
         if not cap or booking["sent_at"]:
             return False
+        sessions.get(tx, self.session_id, lock=True)  # lanes count one after the other
         used = sessions.used_since(tx, sessions.day_start(now), self.session_id).get(self.session_id, 0)
         if used < cap:
             return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from autopurchase.domain.errors import AutopurchaseError, Refused, SessionRefused, Unknown
+from autopurchase.domain.errors import AutopurchaseError, Misuse, Refused, SessionRefused, Unknown
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState, purchase_state
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
@@ -18,6 +19,8 @@ from autopurchase.services.context import Context
 from autopurchase.storage import bookings, provider_orders, runs, sessions, write_backs
 from autopurchase.storage import lines as history
 from autopurchase.storage.database import Connection, Row
+
+log = logging.getLogger(__name__)
 
 #: windows overlap by this much: providers' clocks and rows that move between pages
 OVERLAP = timedelta(minutes=10)
@@ -46,6 +49,7 @@ def request(
         if lines is not None:
             return _request_lines(ctx, tx, actor, lines)
         rows = [sessions.by_name(tx, session)] if session else _active(tx)
+        rows = [sessions.get(tx, row["id"], lock=True) for row in rows]  # two requests at once find one run
         return [_request_one(ctx, tx, actor, row, full=full) for row in rows]
 
 
@@ -59,9 +63,10 @@ def request_due(ctx: Context, *, full: bool = False) -> list[int]:
 
 
 def _request_one(ctx: Context, tx: Connection, actor: Actor, session: Row, *, full: bool) -> int:
-    waiting = runs.open_of(tx, "sync", session["id"])
-    if waiting is not None and (not full or waiting["params"].get("full")):
-        return int(waiting["id"])
+    for waiting in runs.open_of(tx, "sync", session["id"]):
+        of_lines = "orders" in waiting["params"]
+        if not of_lines and (not full or waiting["params"].get("full")):
+            return int(waiting["id"])
     run_id = runs.create(
         tx,
         kind="sync",
@@ -105,14 +110,9 @@ def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
         runs.start(tx, run_id, ctx.now())
         session = sessions.get(tx, run["session_id"])
     counts: Counter[str] = Counter()
-    try:
-        config = config_of(ctx, session)
-        until = ctx.now()
-        with call_lease(ctx, config) as pace:
-            provider = open_provider(ctx, config, pace)
-            for page in _pages(ctx, provider, session, run["params"], until):
-                counts += _take(ctx, provider, config, run_id, page)
-    except AutopurchaseError as error:
+    until = ctx.now()
+    error = _read_all(ctx, session, run, until, counts)
+    if error is not None:
         with ctx.db.write() as tx:
             sessions.change(tx, session["id"], sync_error=error.sentence)
             runs.finish(tx, run_id, at=ctx.now(), out=dict(counts), error=error.sentence)
@@ -123,6 +123,22 @@ def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
             sessions.change(tx, session["id"], synced_at=now, watermark=until, sync_error="")
         runs.finish(tx, run_id, at=now, out=dict(counts))
     return dict(counts)
+
+
+def _read_all(ctx: Context, session: Row, run: Row, until: datetime, counts: Counter[str]) -> AutopurchaseError | None:
+    """Read and store every page, counting; what ended it early. A defect ends the run too: it must not stay open."""
+    try:
+        config = config_of(ctx, session)
+        with call_lease(ctx, config) as pace:
+            provider = open_provider(ctx, config, pace)
+            for page in _pages(ctx, provider, session, run["params"], until):
+                counts.update(_take(ctx, provider, config, run["id"], page))
+    except AutopurchaseError as error:
+        return error
+    except Exception:
+        log.exception("sync run %s met an unforeseen error", run["id"])
+        return Misuse()
+    return None
 
 
 def _pages(

@@ -38,11 +38,13 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 def record(connection: Connection, events: Sequence[Event], *, at: datetime, actor: str, run_id: int | None) -> None:
     """Append events and bring the lines they touch to the state their history now says.
 
-    Lines are locked in id order first, so that two writers queue instead of deadlocking. Order statuses follow.
+    Orders, then lines are locked in id order first, so that two writers queue instead of deadlocking. Order statuses
+    follow: whoever changes a line of an order holds the order, so its status is derived from what is committed.
     """
     if not events:
         return
     ids = sorted({item.line_id for item in events})
+    _lock_orders(connection, line.c.id, ids)
     before = {row["id"]: row for part in chunks(ids) for row in _lock(connection, part)}
     states = {line_id: line_state(row) for line_id, row in before.items()}
     for item in events:
@@ -57,6 +59,18 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime, act
     connection.execute(_WRITE_STATE, [_columns(before[key], state, at) for key, state in states.items()])
     moved = {before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]}
     refresh_order_statuses(connection, sorted(moved))
+
+
+def _lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> None:
+    """Lock the orders of the lines whose ``column`` has one of ``values``; SQLite has one writer anyway."""
+    if connection.dialect.name == "sqlite":
+        return
+    found: set[int] = set()
+    for part in chunks(values):
+        found.update(connection.execute(select(line.c.order_id).where(column.in_(part))).scalars())
+    for ids in chunks(sorted(found)):
+        query = select(orders.c.id).where(orders.c.id.in_(ids)).order_by(orders.c.id)
+        connection.execute(query.with_for_update(key_share=True))
 
 
 def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
@@ -190,7 +204,8 @@ def detail() -> Any:
 
 
 def lock_numbers(connection: Connection, numbers: Sequence[str]) -> dict[str, RowMapping]:
-    """State columns of lines by their shown numbers, locked in id order."""
+    """State columns of lines by their shown numbers, locked in id order (their orders before them)."""
+    _lock_orders(connection, line.c.number, sorted(numbers))
     found: dict[str, RowMapping] = {}
     for part in chunks(sorted(numbers)):
         query = (

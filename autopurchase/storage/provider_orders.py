@@ -19,11 +19,12 @@ _FINAL = [state.value for state in FINAL_STATES]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored reading: row ids, and whether the reading changed anything."""
+    """A stored reading: row ids, the state it is in now, and whether the reading changed anything."""
 
     id: int
     line_ids: dict[str, int]
     booking_id: int | None
+    state: ProviderState
     changed: bool
 
 
@@ -37,11 +38,29 @@ def store(
     if key is None:  # known, or another process stored it in this very moment
         known = known or by_number(connection, session_id, reading.provider_order_id)
         assert known is not None  # noqa: S101 - the insert found it there
+        if _older(known, reading):
+            return _bind_only(connection, known, booking_id)
         key, changed = known["id"], _update(connection, known, reading, now, booking_id)
     line_ids, lines_changed = _store_lines(connection, key, reading.lines)
     parcels_changed = _store_parcels(connection, key, reading.parcels, reading.complete)
     owner = booking_id or (known["booking_id"] if known else None)
-    return Stored(key, line_ids, owner, changed or lines_changed or parcels_changed)
+    state = advance(ProviderState(known["state"]) if known else None, reading.state)
+    return Stored(key, line_ids, owner, state, changed or lines_changed or parcels_changed)
+
+
+def _older(known: RowMapping, reading: ProviderOrder) -> bool:
+    """Facts are ordered by the provider's own time, not by arrival."""
+    return bool(reading.modified_at and known["modified_at"] and reading.modified_at < known["modified_at"])
+
+
+def _bind_only(connection: Connection, known: RowMapping, booking_id: int | None) -> Stored:
+    """An older reading adds no facts, but whose order it is."""
+    if booking_id is not None:
+        statement = update(provider_order).where(provider_order.c.id == known["id"]).values(booking_id=booking_id)
+        connection.execute(statement)
+    ids = {row["provider_line_id"]: int(row["id"]) for row in lines_of(connection, known["id"])}
+    owner = booking_id or known["booking_id"]
+    return Stored(known["id"], ids, owner, ProviderState(known["state"]), changed=owner != known["booking_id"])
 
 
 def by_number(connection: Connection, session_id: int, number: str) -> RowMapping | None:
@@ -107,9 +126,9 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
 def _update(
     connection: Connection, known: RowMapping, reading: ProviderOrder, now: datetime, booking_id: int | None
 ) -> bool:
-    if reading.modified_at and known["modified_at"] and reading.modified_at < known["modified_at"]:
-        return False  # facts are ordered by the provider's own time, not by arrival
     values = _facts(reading, now)
+    if known["complete"] and not reading.complete and known["modified_at"] == reading.modified_at:
+        values.pop("raw", None)  # the detail of this very state says more
     if known["paid_at"]:
         if values["paid_inferred"] or "paid_at" not in values:
             values.pop("paid_at", None)
@@ -167,29 +186,35 @@ def _store_parcels(connection: Connection, order_id: int, parcels: Sequence[Parc
     known = {(row["carrier"], row["number"]): row for row in connection.execute(query).mappings()}
     changed = False
     for item in parcels:
-        values = {
-            "state": item.state,
-            "raw_status": item.raw_status,
-            "shipped_at": item.shipped_at,
-            "signed_at": item.signed_at,
-            "provider_line_ids": list(item.provider_line_ids),
-            "withdrawn": False,
-        }
         old = known.pop((item.carrier, item.number), None)
         if old is None:
+            values = {**_parcel_values(item), "state": item.state, "provider_line_ids": list(item.provider_line_ids)}
             connection.execute(
                 insert(parcel).values(order_id=order_id, carrier=item.carrier, number=item.number, **values)
             )
             changed = True
-        elif any(old[name] != value for name, value in values.items() if value is not None):
-            stated = {name: value for name, value in values.items() if value is not None}
+            continue
+        stated = _parcel_values(item)
+        if any(old[name] != value for name, value in stated.items()):
             connection.execute(update(parcel).where(parcel.c.id == old["id"]).values(**stated))
             changed = True
-    if complete and parcels and known:  # a parcel that disappeared is kept and marked
-        gone = [row["id"] for row in known.values()]
+    gone = [row["id"] for row in known.values() if not row["withdrawn"]]
+    if complete and parcels and gone:  # a parcel that disappeared is kept and marked
         connection.execute(update(parcel).where(parcel.c.id.in_(gone)).values(withdrawn=True))
         changed = True
     return changed
+
+
+def _parcel_values(item: Parcel) -> dict[str, Any]:
+    """Columns the reading states: a list often tells that there is a parcel, and not where it is."""
+    values = {
+        "state": "" if item.state == "unknown" and not item.raw_status else item.state,
+        "raw_status": item.raw_status,
+        "shipped_at": item.shipped_at,
+        "signed_at": item.signed_at,
+        "provider_line_ids": list(item.provider_line_ids),
+    }
+    return {name: value for name, value in values.items() if value not in (None, "", [])} | {"withdrawn": False}
 
 
 def booked_lines(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapping]:

@@ -50,15 +50,14 @@ def get(connection: Connection, run_id: int) -> RowMapping:
     return row
 
 
-def open_of(connection: Connection, kind: str, session_id: int) -> RowMapping | None:
-    """A run of this kind and session that waits or runs, newest first."""
+def open_of(connection: Connection, kind: str, session_id: int) -> Sequence[RowMapping]:
+    """Runs of this kind and session that wait or run, newest first."""
     query = (
         select(run)
         .where(run.c.kind == kind, run.c.session_id == session_id, run.c.state.in_(["queued", "running"]))
         .order_by(run.c.id.desc())
-        .limit(1)
     )
-    return connection.execute(query).mappings().first()
+    return connection.execute(query).mappings().all()
 
 
 def start(connection: Connection, run_id: int, at: datetime) -> None:
