@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from filelock import FileLock, Timeout
 
-from autopurchase.domain.errors import ConnectFailed, Refused
+from autopurchase.domain.errors import BadInput, ConnectFailed, Refused
 from autopurchase.sandbox import Sandbox, SandboxError
 from autopurchase.services.context import Context
 from autopurchase.storage import sessions, workspace
@@ -72,8 +72,13 @@ def control(origin: str, verb: str, **values: Any) -> Any:
 
 
 def pay(ctx: Context, numbers: Sequence[str], timeout: float) -> list[str]:
-    """Pay orders at the market and wait until it says so, ``timeout`` seconds at most; those that are paid."""
+    """Pay orders at the market and wait until it says so, ``timeout`` seconds at most; those that are paid.
+
+    Raises BadInput when this is no demo workspace.
+    """
     origin = address(ctx)
+    if not origin:
+        raise BadInput("This is no demo workspace: pay at the marketplace.")
     wanted = set(control(origin, "pay", ids=list(numbers))["done"]) if numbers else set()
     deadline = time.monotonic() + timeout
     while True:
