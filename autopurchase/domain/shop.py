@@ -13,7 +13,9 @@ from autopurchase.domain.money import Money
 class ShopLine:
     """One item. ``quantity`` ordered; ``open_quantity`` = ordered - cancelled - fulfilled - returned.
 
-    ``line_no`` is 1, 2, … inside the order; ``external_id`` the source's own id of the line.
+    ``line_no`` is 1, 2, … inside the order; ``external_id`` the source's own id of the line. ``product_key`` is the
+    source's stable id of what was sold (its variant's id or sku): a mapping says what to buy for it. Where the source
+    itself cannot say what to buy, ``provider`` and ``item_id`` are empty and ``unclear`` is the sentence that says why.
     """
 
     external_id: str
@@ -36,6 +38,8 @@ class ShopLine:
     photo_url: str = ""
     customer_comment: str = ""
     status: str = ""
+    product_key: str = ""
+    unclear: str = ""
     extras: Mapping[str, str] = field(default_factory=dict)
 
 
