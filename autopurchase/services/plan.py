@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autopurchase.domain.causes import cause
@@ -17,6 +17,7 @@ from autopurchase.domain.plan import Candidate, PlanOptions, group, over_toleran
 from autopurchase.domain.purchase import Preview, PreviewLine, Purchase, PurchaseLine
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
+from autopurchase.ports import Provider
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.fresh import refresh_orders
@@ -248,8 +249,7 @@ def _previews(
         nonlocal done
         try:
             with call_lease(ctx, config) as pace:
-                provider = open_provider(ctx, config, pace)
-                found: Preview | AutopurchaseError = provider.preview(_purchase(config, members))
+                found: Preview | AutopurchaseError = _preview(config, open_provider(ctx, config, pace), members)
         except AutopurchaseError as error:
             found = error
         with counting:
@@ -259,6 +259,18 @@ def _previews(
 
     with ThreadPoolExecutor(max(1, config.concurrency)) as pool:
         return list(pool.map(one, groups))
+
+
+def _preview(config: SessionConfig, provider: Provider, members: Sequence[Candidate]) -> Preview:
+    """The preview of what can be bought; a marketplace may price all or nothing, so the rest is asked for again."""
+    refused: list[PreviewLine] = []
+    while True:
+        found = provider.preview(_purchase(config, members))
+        wrong = {line.number for line in found.lines if line.cause}
+        if not wrong or len(wrong) >= len(members):
+            return replace(found, lines=(*refused, *found.lines))
+        refused += [line for line in found.lines if line.cause]
+        members = [item for item in members if item.number not in wrong]
 
 
 def _purchase(config: SessionConfig, members: Sequence[Candidate]) -> Purchase:
@@ -286,7 +298,7 @@ def _freeze(
         return
     answers = {line.number: line for line in preview.lines}
     kept = [(item, answers[item.number]) for item in members if _keeps(draft, item, answers.get(item.number), options)]
-    if kept and len(kept) == len(members):
+    if kept and len(kept) == sum(not line.cause for line in preview.lines):
         draft.purchases.append(_frozen(kept, preview, preview.freight, preview.total))
     elif kept:  # some lines fell out: freight and total of the rest are not known before the order is placed
         draft.purchases.append(_frozen(kept, preview, None, None))
