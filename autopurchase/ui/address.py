@@ -1,6 +1,6 @@
 """Choices kept in the address under their codes, so that an address means the same in every language.
 
-Streamlit's own binding writes the words shown; free text and plain names use that, everything with codes uses this.
+Streamlit's own binding writes the words shown, and forgets what is not drawn.
 """
 
 from __future__ import annotations
@@ -61,3 +61,17 @@ def select(
     value: str | None = st.selectbox(label, options, key=key, format_func=words, index=index, **more)
     _store(key, value, default)
     return value
+
+
+def text(label: str, key: str, **more: Any) -> str:
+    """Free text; also remembered while it is not drawn, as in a closed menu (`said`)."""
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(key, "")
+    value: str = st.text_input(label, key=key, **more)
+    _store(key, value or None, None)
+    return value
+
+
+def said(key: str) -> str:
+    """What the address says of a choice that is not drawn."""
+    return str(st.query_params.get(key, ""))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from autopurchase.storage import workspace as facts
+from autopurchase import demo
 from autopurchase.ui import feedback, keeper
 from autopurchase.ui.words import _
-from autopurchase.ui.workspace import reading, workspace
+from autopurchase.ui.workspace import context, workspace
 
 
 def run(page: st.Page) -> None:
@@ -22,11 +22,14 @@ def _open_workspace() -> None:
     opened = workspace()
     keeper.keep_worker(opened.home)
     st.logo(":material/shopping_cart_checkout:", size="small")
-    with reading() as connection:
-        demo = facts.read(connection, "demo")
-    if demo:
+    if _is_demo():
         _banner()
     feedback.show()
+
+
+@st.cache_data(ttl=30, max_entries=1, show_spinner=False)
+def _is_demo() -> bool:
+    return bool(demo.address(context()))
 
 
 def _banner() -> None:

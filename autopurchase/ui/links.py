@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from functools import cache
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -10,15 +11,17 @@ import streamlit as st
 AFTER_HASH = r"#(.*)$"
 
 
+@cache
 def base() -> str:
-    """The app's own base path, without a slash at the end."""
+    """The app's own base path, without a slash at the end; it does not change while the server runs."""
     path = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{path}" if path else ""
 
 
-def to(page: str, shown: str = "", **query: str | int) -> str:
+def to(page: str, shown: str, **query: str | int) -> str:
     """``/order?order=ORD-1#ORD-1``: address of a page, with the words to show in its cell behind the hash."""
-    return f"{base()}/{page}?{urlencode(query)}#{shown}"
+    said = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items())
+    return f"{base()}/{page}?{said}#{shown}"
 
 
 def outside(url: str, shown: str | None) -> str:

@@ -19,13 +19,12 @@ from autopurchase.ui.workspace import context, reading
 #: age filters: at least so many days
 AGES = ("0", "1", "2", "3", "7", "14")
 _MORE = ("ready_source", "ready_seller", "ready_customer", "ready_order", "ready_cause", "ready_currency")
-_CODES = ("ready_provider", "ready_age", "ready_source", "ready_cause")
-_TEXTS = ("ready_price", "ready_text", "ready_seller", "ready_customer", "ready_order", "ready_currency")
+_ALL = ("ready_provider", "ready_age", "ready_price", "ready_text", *_MORE)
 
 
 def draw() -> ReadyFilter:
     """Draw the filters in one row and return what they say. Labels are there for screen readers."""
-    hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
+    hidden: Any = {"label_visibility": "collapsed"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         held = address.switch(_("Show"), "ready_lines", ("ready", "held"), tables.word)
         labels = {code: kind.manifest.label for code, kind in context().providers.items()}
@@ -33,12 +32,12 @@ def draw() -> ReadyFilter:
         age = address.select(
             _("Waiting for"), "ready_age", AGES, _age_words, default=AGES[0], width=170, label_visibility="collapsed"
         )
-        price = st.text_input(
-            _("Unit price up to"), key="ready_price", placeholder=_("unit price up to"), width=140, **hidden
+        price = address.text(
+            _("Unit price up to"), "ready_price", placeholder=_("unit price up to"), width=140, **hidden
         )
-        words = st.text_input(
+        words = address.text(
             _("Search"),
-            key="ready_text",
+            "ready_text",
             icon=":material/search:",
             placeholder=_("title, item or line number"),
             width=225,
@@ -60,20 +59,29 @@ def draw() -> ReadyFilter:
 
 
 def _more() -> dict[str, Any]:
-    """The filters that are used less, in a popover; its label counts those that are on."""
-    used = sum(bool(st.query_params.get(key)) for key in _MORE)
+    """The filters that are used less; they are drawn only while their menu is open, which keeps the page fast."""
+    used = sum(bool(address.said(key)) for key in _MORE)
     label = _("More filters") + (f" · {used}" if used else "")
+    menu = st.popover(label, icon=":material/filter_list:", on_change="rerun", key="ready-more")
+    if not menu.open:
+        said = {key.removeprefix("ready_"): address.said(key) for key in _MORE}
+        return said | {"currency": said["currency"].upper()}
+    with menu:
+        return _draw_more()
+
+
+def _draw_more() -> dict[str, Any]:
     with reading() as connection:
         sources = views.names(connection)["sources"]
-    with st.popover(label, icon=":material/filter_list:"):
-        return {
-            "seller": st.text_input(_("Seller"), key="ready_seller", bind="query-params"),
-            "customer": st.text_input(_("Customer"), key="ready_customer", bind="query-params"),
-            "order": st.text_input(_("Order number"), key="ready_order", bind="query-params"),
-            "source": address.select(_("Source"), "ready_source", sources, str, placeholder=_("any")) or "",
-            "cause": address.select(_("Cause"), "ready_cause", list(CAUSES), _cause_words, placeholder=_("any")) or "",
-            "currency": st.text_input(_("Currency"), key="ready_currency", bind="query-params", max_chars=3).upper(),
-        }
+    anything = _("any")
+    return {
+        "seller": address.text(_("Seller"), "ready_seller"),
+        "customer": address.text(_("Customer"), "ready_customer"),
+        "order": address.text(_("Order number"), "ready_order"),
+        "source": address.select(_("Source"), "ready_source", sources, str, placeholder=anything) or "",
+        "cause": address.select(_("Cause"), "ready_cause", list(CAUSES), _cause_words, placeholder=anything) or "",
+        "currency": address.text(_("Currency"), "ready_currency", max_chars=3).upper(),
+    }
 
 
 def _cause_words(code: str) -> str:
@@ -81,11 +89,9 @@ def _cause_words(code: str) -> str:
 
 
 def _clear() -> None:
-    for key in _CODES:
+    for key in _ALL:
         st.session_state.pop(key, None)
         st.query_params.pop(key, None)
-    for key in _TEXTS:
-        st.session_state[key] = ""
 
 
 def _age_words(days: str) -> str:

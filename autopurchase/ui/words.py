@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,9 @@ from autopurchase.domain.money import amount_text
 
 _LOCALE = Path(__file__).parent / "locale"
 _LANGUAGE = "frame.language"
+_MINUTE = timedelta(minutes=1)
 FIGURE_SPACE = "\u2007"
+_spoken: ContextVar[gettext.NullTranslations | None] = ContextVar("spoken", default=None)
 
 
 @cache
@@ -25,16 +28,26 @@ def _translation(language: str) -> gettext.NullTranslations:
 def use(language: str) -> None:
     """Speak ``language`` (``ru``, ``zh_CN``, …) to this tab; unknown ones fall back to English."""
     st.session_state[_LANGUAGE] = language
+    _spoken.set(_translation(language))
+
+
+def _now() -> gettext.NullTranslations:
+    """What this run speaks; a fragment's run begins in a fresh context and asks the tab's state once."""
+    found = _spoken.get()
+    if found is None:
+        found = _translation(st.session_state.get(_LANGUAGE, "en"))
+        _spoken.set(found)
+    return found
 
 
 def _(text: str | None) -> str:
     """``text`` in the person's language; nothing stays nothing."""
-    return "" if not text else _translation(st.session_state.get(_LANGUAGE, "en")).gettext(text)
+    return "" if not text else _now().gettext(text)
 
 
 def plural(one: str, many: str, count: int) -> str:
     """``1 line`` or ``5 lines``: both forms contain ``{n}``."""
-    return _translation(st.session_state.get(_LANGUAGE, "en")).ngettext(one, many, count).format(n=f"{count:,}")
+    return _now().ngettext(one, many, count).format(n=f"{count:,}")
 
 
 def zone() -> ZoneInfo:
@@ -73,8 +86,10 @@ def coarse(length: timedelta) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """``10 min ago``; ``never`` for no moment."""
-    return _("{span} ago").format(span=span(now - moment)) if moment else _("never")
+    """``10 min ago``, ``just now``; ``never`` for no moment."""
+    if moment is None:
+        return _("never")
+    return _("{span} ago").format(span=span(now - moment)) if now - moment >= _MINUTE else _("just now")
 
 
 def left(moment: datetime | None, now: datetime) -> str:
