@@ -11,21 +11,32 @@ import click
 from autopurchase.domain.errors import BadInput
 
 _ROOT = Path(__file__).resolve().parents[2]
-_FOLDER = _ROOT / "tests" / "bench"
 
 
-def benches() -> dict[str, Path]:
-    """What can be measured: name -> file of the checkout (``tests/bench/test_NAME.py``)."""
-    return {file.stem.removeprefix("test_"): file for file in sorted(_FOLDER.glob("test_*.py"))}
+def benches() -> dict[str, list[str]]:
+    """What can be measured: name -> command. Programs are ``tests/bench/NAME_bench.py``, tests ``test_NAME.py``."""
+    python = [sys.executable, "-m"]
+    programs = {
+        file.stem.removesuffix("_bench"): [*python, f"tests.bench.{file.stem}"] for file in _files("*_bench.py")
+    }
+    tests = {
+        file.stem.removeprefix("test_"): [*python, "pytest", "-q", "-s", "-m", "bench", str(file)]
+        for file in _files("test_*.py")
+    }
+    return programs | tests
 
 
-@click.command()
+def _files(pattern: str) -> list[Path]:
+    return sorted((_ROOT / "tests" / "bench").glob(pattern))
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
-def bench(name: str) -> int:
-    """Measure NAME on this machine, which should have nothing else to do."""
+@click.argument("more", nargs=-1)
+def bench(name: str, more: tuple[str, ...]) -> int:
+    """Measure NAME on this machine, which should have nothing else to do; MORE goes to the measurement."""
     known = benches()
     if name not in known:
         there = f"There are: {', '.join(known)}." if known else "They come with a checkout, not with the package."
         raise BadInput(f"There is no bench “{name}”. {there}")
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "bench", str(known[name])]
-    return subprocess.run(command, cwd=_ROOT, check=False).returncode
+    return subprocess.run([*known[name], *more], cwd=_ROOT, check=False).returncode
