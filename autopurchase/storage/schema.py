@@ -90,6 +90,7 @@ source = Table(
     Column("config_sealed", Text, nullable=False),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("write_back", Boolean, nullable=False, server_default=text("true")),
+    Column("dry_run", Boolean, nullable=False, server_default=text("false")),  # write-backs are noted, not sent
     Column("every_minutes", Integer, nullable=False, server_default="10"),
     _time("created_at", null=False),
     _time("last_import_at"),
@@ -141,6 +142,7 @@ run = Table(
     _text("note"),
     _time("created_at", null=False),
     _time("started_at"),
+    _time("beat_at"),  # last sign of life of what is carried out in the caller's own process
     _time("finished_at"),
     Index("ix_run_kind_created", "kind", "created_at"),
     Index("ix_run_session", "session_id", "id"),
@@ -255,6 +257,13 @@ line = Table(
     _text("customer_comment"),
     _text("operator_comment"),
     Column("extras", JSON, nullable=False),
+    # what is bought for it: the source's own word, or a mapping's in its place
+    _text("product_key"),
+    Column("ratio", Integer, nullable=False, server_default="1"),  # pieces bought for one sold
+    _text("unclear"),  # why it is not known what to buy
+    Column("own_target", JSON(none_as_null=True), nullable=True),  # the source's own word where a mapping replaces it
+    _text("rate"),  # CNY for one unit of the currency when the customer paid, decimal text; empty: none was known
+    _text("rate_day"),  # of which day (ISO) that rate is
     # the state, a fold of this line's events
     Column("status", Text, nullable=False),
     Column("purchase", Text, nullable=False),
@@ -269,6 +278,7 @@ line = Table(
     _time("changed_at", null=False),
     UniqueConstraint("order_id", "line_no"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
+    CheckConstraint("ratio > 0", name="ratio_positive"),
     Index("ix_line_ready", "ready_at", "id", sqlite_where=text("ready"), postgresql_where=text("ready")),
     Index(
         "ix_line_ready_provider",
@@ -280,6 +290,60 @@ line = Table(
     ),
     Index("ix_line_purchase", "purchase", "changed_at", "id"),
     Index("ix_line_booking", "booking_id"),
+    Index("ix_line_product", "product_key"),
+)
+
+mapping = Table(
+    "mapping",
+    metadata,
+    _id(),
+    _ref("source_id", "source.id", null=True),  # null: for every source without one of its own
+    Column("product_key", Text, nullable=False),
+    Column("target", JSON, nullable=False),
+    _text("title"),  # of the product in the shop, for people
+    _time("created_at", null=False),
+    _time("changed_at", null=False),
+    Column("actor", Text, nullable=False),
+    Index(
+        "uq_mapping_source_product",
+        "source_id",
+        "product_key",
+        unique=True,
+        sqlite_where=text("source_id IS NOT NULL"),
+        postgresql_where=text("source_id IS NOT NULL"),
+    ),
+    Index(
+        "uq_mapping_product",
+        "product_key",
+        unique=True,
+        sqlite_where=text("source_id IS NULL"),
+        postgresql_where=text("source_id IS NULL"),
+    ),
+)
+
+mapping_change = Table(
+    "mapping_change",
+    metadata,
+    _id(),
+    _time("at", null=False),
+    Column("actor", Text, nullable=False),
+    _ref("run_id", "run.id", index=True),
+    _ref("source_id", "source.id", null=True),
+    Column("product_key", Text, nullable=False),
+    Column("before", JSON, nullable=False),  # {}: there was none
+    Column("after", JSON, nullable=False),  # {}: it was removed
+    Index("ix_mapping_change_product", "product_key", "id"),
+)
+
+rate = Table(
+    "rate",
+    metadata,
+    Column("currency", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # ISO, UTC
+    Column("value", Text, nullable=False),  # CNY for one unit, decimal text
+    Column("origin", Text, nullable=False),  # manual, file, fetched
+    Column("actor", Text, nullable=False),
+    _time("at", null=False),
 )
 
 booking_line = Table(

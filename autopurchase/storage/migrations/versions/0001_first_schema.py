@@ -19,10 +19,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "slot", name=op.f("pk_lease")),
     )
     op.create_table(
+        "rate",
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("currency", "day", name=op.f("pk_rate")),
+    )
+    op.create_table(
         "session",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -52,14 +60,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "source",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("config_sealed", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("(true)"), nullable=False),
         sa.Column("write_back", sa.Boolean(), server_default=sa.text("(true)"), nullable=False),
+        sa.Column("dry_run", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("every_minutes", sa.Integer(), server_default="10", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_import_at", sa.DateTime(timezone=True), nullable=True),
@@ -81,10 +88,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_call_slot")),
     )
     op.create_table(
+        "mapping",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("product_key", sa.Text(), nullable=False),
+        sa.Column("target", sa.JSON(), nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_mapping_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mapping")),
+    )
+    with op.batch_alter_table("mapping", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_mapping_product",
+            ["product_key"],
+            unique=True,
+            sqlite_where=sa.text("source_id IS NULL"),
+            postgresql_where=sa.text("source_id IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_mapping_source_product",
+            ["source_id", "product_key"],
+            unique=True,
+            sqlite_where=sa.text("source_id IS NOT NULL"),
+            postgresql_where=sa.text("source_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "orders",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
@@ -112,9 +146,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "run",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -129,6 +161,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name=op.f("fk_run_session_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_run_source_id")),
@@ -140,9 +173,7 @@ def upgrade() -> None:
 
     op.create_table(
         "booking",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("out_order_id", sa.Text(), nullable=False),
@@ -178,9 +209,7 @@ def upgrade() -> None:
 
     op.create_table(
         "import_reject",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("position", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -192,10 +221,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_import_reject_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "mapping_change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("product_key", sa.Text(), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("after", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_mapping_change_run_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_mapping_change_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mapping_change")),
+    )
+    with op.batch_alter_table("mapping_change", schema=None) as batch_op:
+        batch_op.create_index("ix_mapping_change_product", ["product_key", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_mapping_change_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
         "plan",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
         sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -217,9 +262,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "write_back",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -247,9 +290,7 @@ def upgrade() -> None:
 
     op.create_table(
         "booking_attempt",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("booking_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
@@ -265,9 +306,7 @@ def upgrade() -> None:
 
     op.create_table(
         "line",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("line_no", sa.Integer(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
@@ -293,6 +332,12 @@ def upgrade() -> None:
         sa.Column("customer_comment", sa.Text(), server_default="", nullable=False),
         sa.Column("operator_comment", sa.Text(), server_default="", nullable=False),
         sa.Column("extras", sa.JSON(), nullable=False),
+        sa.Column("product_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("ratio", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("unclear", sa.Text(), server_default="", nullable=False),
+        sa.Column("own_target", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("rate", sa.Text(), server_default="", nullable=False),
+        sa.Column("rate_day", sa.Text(), server_default="", nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("purchase", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), server_default="", nullable=False),
@@ -304,6 +349,7 @@ def upgrade() -> None:
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_line_quantity_positive")),
+        sa.CheckConstraint("ratio > 0", name=op.f("ck_line_ratio_positive")),
         sa.ForeignKeyConstraint(["booking_id"], ["booking.id"], name=op.f("fk_line_booking_id")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_line_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_line")),
@@ -312,6 +358,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("line", schema=None) as batch_op:
         batch_op.create_index("ix_line_booking", ["booking_id"], unique=False)
+        batch_op.create_index("ix_line_product", ["product_key"], unique=False)
         batch_op.create_index("ix_line_purchase", ["purchase", "changed_at", "id"], unique=False)
         batch_op.create_index(
             "ix_line_ready",
@@ -330,9 +377,7 @@ def upgrade() -> None:
 
     op.create_table(
         "provider_order",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("provider_order_id", sa.Text(), nullable=False),
         sa.Column("booking_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -370,9 +415,7 @@ def upgrade() -> None:
 
     op.create_table(
         "event",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -389,9 +432,7 @@ def upgrade() -> None:
 
     op.create_table(
         "parcel",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("carrier", sa.Text(), server_default="", nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
@@ -407,9 +448,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "provider_line",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("provider_line_id", sa.Text(), nullable=False),
         sa.Column("item_id", sa.Text(), server_default="", nullable=False),
@@ -424,18 +463,14 @@ def upgrade() -> None:
         sa.Column("refund", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["provider_order.id"], name=op.f("fk_provider_line_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_line")),
-        sa.UniqueConstraint(
-            "order_id", "provider_line_id", name=op.f("uq_provider_line_order_id_provider_line_id")
-        ),
+        sa.UniqueConstraint("order_id", "provider_line_id", name=op.f("uq_provider_line_order_id_provider_line_id")),
     )
     with op.batch_alter_table("provider_line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_provider_line_order_id"), ["order_id"], unique=False)
 
     op.create_table(
         "booking_line",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("booking_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("line_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
@@ -457,9 +492,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("booking_line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_booking_line_booking_id"), ["booking_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_booking_line_provider_order_id"), ["provider_order_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_booking_line_provider_order_id"), ["provider_order_id"], unique=False)
         batch_op.create_index(
             "uq_booking_line_live",
             ["line_id"],
