@@ -20,7 +20,8 @@ from autopurchase.api.table import Table
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.order import LineStatus, PurchaseState
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.following import PATIENCE, Tell, follow
+from autopurchase.engine.alive import workers
+from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
 from autopurchase.services import import_orders, plan, sessions, status, sync
 from autopurchase.services import lines as line_service
 from autopurchase.storage import cells, views
@@ -204,6 +205,16 @@ class Workspace:
     def wait(self, runs: Sequence[Run], timeout: float = PATIENCE, tell: Tell = lambda rows: None) -> bool:
         """Wait until these runs are finished, with a worker at work meanwhile; whether they are."""
         return follow(self._opened, [run.number for run in runs], timeout=timeout, tell=tell)
+
+    # who does the work
+
+    def workers(self) -> int:
+        """How many workers are at work on this workspace now."""
+        return workers(self._opened.context.db, self._opened.home)
+
+    def working(self) -> WorkerChild:
+        """For a ``with`` block: a worker at work meanwhile, unless there is one already; spares waiting its start."""
+        return WorkerChild(self._opened)
 
     # the demo
 

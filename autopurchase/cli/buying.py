@@ -127,7 +127,7 @@ def book(token: str, yes: bool, wait: bool, timeout: float, as_json: bool, **giv
         run = made.book()
         if wait:
             run.wait(timeout, Progress())
-        return _booked(made, run, wait, as_json)
+        return _booked(made, run, wait, shop.workers(), as_json)
 
 
 def _not_bookable(made: Plan, as_json: bool) -> int:
@@ -148,7 +148,7 @@ def _confirm(made: Plan, yes: bool, as_json: bool) -> None:
     click.confirm(f"{made.summary()}. Book?", abort=True)
 
 
-def _booked(made: Plan, run: Run, wait: bool, as_json: bool) -> int:
+def _booked(made: Plan, run: Run, wait: bool, workers: int, as_json: bool) -> int:
     outcomes, counts, left = run.outcomes, run.counts, made.left_out
     document = {
         "run": run.number,
@@ -159,8 +159,10 @@ def _booked(made: Plan, run: Run, wait: bool, as_json: bool) -> int:
         "left_out": left,
     }
     told = f"Run {run.number}: {run.state}. {run.summary()}."
-    table = aligned(outcomes.rows, _OUTCOME) if wait else "The worker is buying; look with: status"
+    table = aligned(outcomes.rows, _OUTCOME) if wait else ""
     show(document, as_json, table, _left_out(made), told)
+    if not wait and not workers:
+        note("No worker is at work: start one (worker), or use --wait.")
     return exit_for(counts, len(left)) if wait else exit_for({}, len(left))
 
 

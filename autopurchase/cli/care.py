@@ -28,11 +28,11 @@ from autopurchase.storage.vault import new_key
 def status(as_json: bool) -> int:
     """Lines and bookings by state, unknown outcomes, orphans, and when sessions were last synchronised."""
     with opened() as shop:
-        found = shop.status()
+        found = {**shop.status(), "workers": shop.workers()}
     rows = [{**row, "synced": age(row["sync_age_seconds"])} for row in found["sessions"]]
     figures = [
         {"": name.replace("_", " "), "now": found[name]}
-        for name in ("ready", "unknown", "orphans", "over_booked", "waiting_write_backs")
+        for name in ("ready", "unknown", "orphans", "over_booked", "waiting_write_backs", "workers")
     ]
     show(
         found,

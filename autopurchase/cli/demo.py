@@ -19,6 +19,11 @@ _PAY_SECONDS = 20.0
 
 def headless(shop: Workspace, as_json: bool) -> int:
     """Book 20 ready lines through both providers, pay for half of the orders, synchronise, and print what happened."""
+    with shop.working():
+        return _book_pay_sync(shop, as_json)
+
+
+def _book_pay_sync(shop: Workspace, as_json: bool) -> int:
     runs = [run for session in _SESSIONS if (run := _book(shop, session, _LINES // len(_SESSIONS)))]
     shop.wait(runs, tell=Progress())
     numbers = list(chain.from_iterable(run.outcomes.column("number") for run in runs))

@@ -20,7 +20,7 @@ PUBLIC = [
 METHODS = [
     "change_status", "close", "demo_pay", "home", "import_file", "import_orders", "journal", "lines", "make_demo",
     "make_ready", "plan", "plan_of", "purchased", "ready", "ready_numbers", "run", "sessions", "status", "sync",
-    "wait",
+    "wait", "workers", "working",
 ]  # fmt: skip
 
 
