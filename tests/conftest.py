@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.postgres",
     "tests.support.shop",
+    "tests.support.medusa",
     "tests.support.browser",
 ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.medusa_seed import REGIONS, Seeded, seed
+from tests.support.medusa_seed import REGIONS, Seeded, seed, sell
 from tests.support.postgres import Cluster
 from tests.support.processes import Child, free_port, start
 from tests.support.shop_goods import Product
@@ -90,7 +90,7 @@ class MedusaShop:
         )
         if not answer.ok:
             raise ShopError(f"{answer.status_code} {answer.text[:500]}")
-        return dict(answer.json())
+        return dict(answer.json(parse_float=Decimal))
 
     # --- keys ---
 
@@ -214,6 +214,10 @@ class MedusaShop:
     def read_order(self, order: PlacedOrder) -> dict[str, Any]:
         """The order as the shop has it: status, totals, payments with captures and refunds, fulfilments, lines."""
         return dict(self.admin("GET", f"/orders/{order.id}", fields=LATEST)["order"])
+
+    def sell(self, choices: list[Product], prices: Mapping[str, str] | None = None) -> None:
+        """Add a product with its choices; `prices` by currency count instead of the price in dollars."""
+        sell(self.admin, self._seeded, choices, prices)
 
     # --- the server ---
 

@@ -3,7 +3,7 @@
 Everything goes through its admin API, as a person would do it by hand.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -16,18 +16,24 @@ REGIONS: dict[str, tuple[str, Decimal, Decimal]] = {
     "usd": ("de", Decimal(1), Decimal(15)),
     "eur": ("fr", Decimal("0.93"), Decimal("13.95")),
     "jpy": ("jp", Decimal(150), Decimal(2200)),
+    "gbp": ("gb", Decimal("0.79"), Decimal("11.85")),
 }
 #: per cent on top, in the region of this currency: taxes leave fractions of a cent
-TAXED, TAX = "eur", Decimal("19.6")
-DIGITS = {"usd": Decimal("0.01"), "eur": Decimal("0.01"), "jpy": Decimal(1)}
+TAXED, TAX = "gbp", Decimal("19.6")
+WITHOUT_CENTS = "jpy"
 
 Admin = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Seeded:
-    """Ids that an order needs: variant by sku, region by currency, the shipping option, the store's key."""
+    """Ids that an order needs: variant by sku, region by currency, the shipping option, the store's key.
 
+    `channel` and `profile` are what new goods need.
+    """
+
+    channel: str
+    profile: str
     variants: dict[str, str]
     regions: dict[str, str]
     shipping_option: str
@@ -41,17 +47,24 @@ def seed(admin: Admin, products: Iterable[Product] | None = None) -> Seeded:
     regions = {currency: _region(admin, currency) for currency in REGIONS}
     profile = admin("GET", "/shipping-profiles")["shipping_profiles"]
     profile_id = profile[0]["id"] if profile else _profile(admin)
-    return Seeded(
-        _products(admin, channel, profile_id, list(products or goods())),
-        regions,
-        _shipping(admin, channel, profile_id),
-        _publishable_key(admin, channel),
+    seeded = Seeded(
+        channel, profile_id, {}, regions, _shipping(admin, channel, profile_id), _publishable_key(admin, channel)
     )
+    for _, choices in groupby(products or goods(), key=lambda product: product.name):
+        sell(admin, seeded, list(choices))
+    return seeded
+
+
+def sell(admin: Admin, seeded: Seeded, choices: list[Product], prices: Mapping[str, str] | None = None) -> None:
+    """Add a product with its choices; `prices` by currency count instead of the price in dollars."""
+    made = admin("POST", "/products", _product(choices, seeded, prices or {}))["product"]
+    seeded.variants.update({variant["sku"]: variant["id"] for variant in made["variants"]})
 
 
 def price(dollars: str, currency: str) -> Decimal:
     """What a thing for `dollars` costs in the region of `currency`."""
-    return (Decimal(dollars) * REGIONS[currency][1]).quantize(DIGITS[currency])
+    smallest = Decimal(1) if currency == WITHOUT_CENTS else Decimal("0.01")
+    return (Decimal(dollars) * REGIONS[currency][1]).quantize(smallest)
 
 
 def _currencies(admin: Admin, channel: str) -> None:
@@ -103,29 +116,21 @@ def _shipping(admin: Admin, channel: str, profile: str) -> str:
     return str(admin("POST", "/shipping-options", option)["shipping_option"]["id"])
 
 
-def _products(admin: Admin, channel: str, profile: str, products: list[Product]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, choices in groupby(products, key=lambda product: product.name):
-        made = admin("POST", "/products", _product(name, list(choices), channel, profile))["product"]
-        found |= {variant["sku"]: variant["id"] for variant in made["variants"]}
-    return found
-
-
-def _product(name: str, choices: list[Product], channel: str, profile: str) -> dict[str, Any]:
+def _product(choices: list[Product], seeded: Seeded, prices: Mapping[str, str]) -> dict[str, Any]:
     groups = list(choices[0].options) or ["Kind"]
     values = {group: sorted({choice.options.get(group, "One") for choice in choices}) for group in groups}
     return {
-        "title": name,
+        "title": choices[0].name,
         "status": "published",
-        "shipping_profile_id": profile,
-        "sales_channels": [{"id": channel}],
+        "shipping_profile_id": seeded.profile,
+        "sales_channels": [{"id": seeded.channel}],
         "options": [{"title": group, "values": found} for group, found in values.items()],
-        "variants": [_variant(choice, groups) for choice in choices],
+        "variants": [_variant(choice, groups, prices) for choice in choices],
     }
 
 
-def _variant(choice: Product, groups: list[str]) -> dict[str, Any]:
-    prices = [{"currency_code": code, "amount": float(price(choice.price, code))} for code in REGIONS]
+def _variant(choice: Product, groups: list[str], own: Mapping[str, str]) -> dict[str, Any]:
+    amounts = {code: own.get(code) or price(choice.price, code) for code in REGIONS}
     metadata = {"source_url": choice.source_url, "source_sku_id": choice.source_sku_id}
     options = {group: choice.options.get(group, "One") for group in groups}
     return {
@@ -133,7 +138,7 @@ def _variant(choice: Product, groups: list[str]) -> dict[str, Any]:
         "sku": choice.sku,
         "manage_inventory": False,
         "options": options,
-        "prices": prices,
+        "prices": [{"currency_code": code, "amount": float(amount)} for code, amount in amounts.items()],
         "metadata": metadata,
     }
 

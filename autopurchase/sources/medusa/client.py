@@ -15,6 +15,8 @@ _ADMIN = "/admin"
 _ADDRESS = "base_url, and that it is the address of the shop's server, not of its pages"
 #: given up by the shop or something before it; a write may have gone through
 _UNCERTAIN = {408, 409, 425}
+#: what the shop calls a thing that it does not have; other servers say 404 in other words
+_NOT_THERE = '"not_found"'
 
 
 class Client:
@@ -25,41 +27,43 @@ class Client:
         self._headers = {"Authorization": f"Basic {token}"}
         self._http = ShopHttp(settings.base_url, settings.timeout, (settings.secret_key, token))
 
-    def read(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """An answer to a GET, tried a few times. Raises Refused (NotThere for 404) or NotSent."""
+    def read(self, path: str, part: str, query: Mapping[str, str] | None = None) -> Any:
+        """``part`` of the answer to a GET, tried a few times. Raises Refused (NotThere for 404) or NotSent."""
         call = Call(_ADMIN + path, query=query, headers=self._headers, method="GET")
-        return self._http.read(lambda: call, lambda answer: self._readable(path, answer))
+        return self._http.read(lambda: call, lambda answer: self._readable(path, part, answer))
 
-    def probe(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def probe(self, path: str, part: str, body: Mapping[str, Any]) -> None:
         """A POST that changes nothing, so it is tried a few times like a read."""
         call = Call(_ADMIN + path, json=body, headers=self._headers)
-        return self._http.read(lambda: call, lambda answer: self._readable(path, answer))
+        self._http.read(lambda: call, lambda answer: self._readable(path, part, answer))
 
-    def write(self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """An answer to a POST, sent once. Raises Refused, NotSent, or Unknown when it may have happened."""
-        call = Call(_ADMIN + path, json=body, query=query, headers=self._headers)
-        return self._http.write(lambda: call, lambda answer: self._document(path, answer))
+    def write(self, path: str, body: Mapping[str, Any]) -> None:
+        """A POST that changes an order, sent once. Raises Refused, NotSent, or Unknown when it may have happened."""
+        call = Call(_ADMIN + path, json=body, query={"fields": "id"}, headers=self._headers)
+        self._http.write(lambda: call, lambda answer: self._part(path, "order", answer))
 
-    def _readable(self, path: str, answer: Answer) -> dict[str, Any]:
+    def _readable(self, path: str, part: str, answer: Answer) -> Any:
         """A page instead of data proves a wrong address; for a write it proves nothing."""
         if is_page(answer):
             raise self._http.wrong_address(_ADMIN + path, answer, _ADDRESS)
-        return self._document(path, answer)
+        return self._part(path, part, answer)
 
-    def _document(self, path: str, answer: Answer) -> dict[str, Any]:
-        """The object in an answer of 2xx; otherwise raises what the answer proves."""
+    def _part(self, path: str, part: str, answer: Answer) -> Any:
+        """What a good answer holds under ``part``; otherwise raises what the answer proves."""
         if answer.status in (401, 403):
             raise self._refused_key(answer)
         if 300 <= answer.status < 400 or answer.status == 405:
             raise self._http.wrong_address(_ADMIN + path, answer, _ADDRESS)
-        if answer.status == 404 and not answer.text.lstrip().startswith("{"):
+        if answer.status == 404 and _NOT_THERE not in answer.text:
             raise self._http.wrong_address(_ADMIN + path, answer, _ADDRESS)
         document = self._http.document(answer)
         if not isinstance(document, dict) or answer.status in _UNCERTAIN:
             raise BrokenAnswer(raw=self._http.raw(answer.text))
         if answer.status >= 400:
             raise self._refusal(answer.status, document)
-        return document
+        if part not in document:
+            raise BrokenAnswer(raw=self._http.raw(answer.text))
+        return document[part]
 
     def _refusal(self, status: int, document: Mapping[str, Any]) -> AutopurchaseError:
         words = self._http.shown(document.get("message") or f"answer {status}")

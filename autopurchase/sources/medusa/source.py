@@ -36,7 +36,7 @@ class MedusaSource:
         """Whether the key works and may change orders; ``open_paid`` counts open orders with money on them."""
         identity = f"Secret key at {self._settings.base_url}"
         try:
-            store = self._client.read("/stores", {"fields": "name,*supported_currencies"})["stores"][0]
+            store = self._client.read("/stores", "stores", {"fields": "name,*supported_currencies"})[0]
         except Refused as error:
             return SourceCheck(False, identity, (error.sentence,))
         paid, problems = self._check_reading()
@@ -64,7 +64,7 @@ class MedusaSource:
         have = self._existing(external_id).get("metadata") or {}
         if all(str(have.get(name) or "") == value for name, value in wanted.items()):
             return False
-        self._client.write(f"/orders/{external_id}", {"metadata": wanted}, {"fields": "id"})  # the shop keeps the rest
+        self._client.write(f"/orders/{external_id}", {"metadata": wanted})  # the shop keeps the rest
         return True
 
     def report_shipment(self, external_id: str, lines: Sequence[tuple[str, int]], carrier: str, number: str) -> str:
@@ -92,7 +92,7 @@ class MedusaSource:
 
     def _fulfil(self, external_id: str, asked: Mapping[str, int], carrier: str, number: str) -> Node:
         body = shipment.fulfilment(self._settings, asked, carrier, number)
-        self._client.write(f"/orders/{external_id}/fulfillments", body, {"fields": "id"})
+        self._client.write(f"/orders/{external_id}/fulfillments", body)
         made = shipment.find(self._existing(external_id), asked, number)
         if made is None:
             raise Refused("The shop took the fulfilment and does not show it: look at the order in the shop.")
@@ -100,7 +100,7 @@ class MedusaSource:
 
     def _ship(self, external_id: str, fulfilment: Node, asked: Mapping[str, int], number: str) -> None:
         body = shipment.shipment(self._settings, asked, number)
-        self._client.write(f"/orders/{external_id}/fulfillments/{fulfilment['id']}/shipments", body, {"fields": "id"})
+        self._client.write(f"/orders/{external_id}/fulfillments/{fulfilment['id']}/shipments", body)
 
     # --- checking ---
 
@@ -117,7 +117,7 @@ class MedusaSource:
     def _check_writing(self) -> list[str]:
         """Changes nothing: there is no such order, and the right is asked first."""
         try:
-            self._client.probe("/orders/order_0", {"metadata": {}})
+            self._client.probe("/orders/order_0", "order", {"metadata": {}})
         except NotThere:
             return []
         except Refused as error:
@@ -128,7 +128,7 @@ class MedusaSource:
         if not self._settings.location_id:
             return []
         try:
-            self._client.read(f"/stock-locations/{self._settings.location_id}", {"fields": "id"})
+            self._client.read(f"/stock-locations/{self._settings.location_id}", "stock_location", {"fields": "id"})
         except NotThere:
             return [f"The shop has no stock location {self._settings.location_id}: correct location_id."]
         except Refused as error:
@@ -163,7 +163,7 @@ class MedusaSource:
         if self._settings.days:
             since = datetime.now(UTC) - timedelta(days=self._settings.days)
             query["created_at[$gte]"] = since.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return list(self._client.read("/orders", query)["orders"])
+        return list(self._client.read("/orders", "orders", query))
 
     def _read(self, node: Node) -> Iterator[ShopOrder | Reject]:
         try:
@@ -180,7 +180,7 @@ class MedusaSource:
         if not _ID.fullmatch(external_id):
             return None
         try:
-            node: Node = self._client.read(f"/orders/{external_id}", {"fields": FIELDS})["order"]
+            node: Node = self._client.read(f"/orders/{external_id}", "order", {"fields": FIELDS})
         except NotThere:
             return None
         return node

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -63,27 +64,24 @@ class Reader:
         """
         lines, rejects = self._lines(node)
         currency = str(node["currency_code"]).upper()
-        return (
-            ShopOrder(
-                external_id=str(node["id"]),
-                number=self.number(node),
-                state=_state(node),
-                currency=currency,
-                total=money(_total(node), currency),
-                paid=money(_sum(_captures(node)), currency),
-                refunded=money(_sum(_refunds(node)), currency),
-                created_at=_moment(node["created_at"]),
-                paid_at=max((_moment(each["created_at"]) for each in _captures(node)), default=None),
-                customer=_customer(node),
-                goods_total=money(node["item_total"], currency),
-                delivery_cost=money(node["shipping_total"], currency),
-                delivery_service=", ".join(str(each["name"]) for each in node.get("shipping_methods") or []),
-                ship_to=_ship_to(node.get("shipping_address") or {}),
-                change_token=change_token(node),
-                lines=tuple(lines),
-            ),
-            rejects,
+        order = ShopOrder(
+            external_id=str(node["id"]),
+            number=self.number(node),
+            state=_state(node),
+            currency=currency,
+            total=money(_total(node), currency),
+            paid=money(_sum(_captures(node)), currency),
+            refunded=money(_sum(_refunds(node)), currency),
+            created_at=_moment(node["created_at"]),
+            paid_at=max((_moment(each["created_at"]) for each in _captures(node)), default=None),
+            customer=_customer(node),
+            goods_total=money(node["item_total"], currency),
+            delivery_cost=money(node["shipping_total"], currency),
+            delivery_service=", ".join(str(each["name"]) for each in node.get("shipping_methods") or []),
+            ship_to=_ship_to(node.get("shipping_address") or {}),
+            lines=tuple(lines),
         )
+        return replace(order, change_token=_change_token(node, order)), rejects
 
     def number(self, node: Node) -> str:
         """The order's number as people know it."""
@@ -180,9 +178,11 @@ def has_money(node: Node) -> bool:
     return any(True for _ in _captures(node))
 
 
-def change_token(node: Node) -> str:
-    """Version and modified time; a capture moves neither, so what was captured is said beside them."""
-    return f"{node['version']}@{node['updated_at']}+{_sum(_captures(node)).normalize():f}"
+def _change_token(node: Node, order: ShopOrder) -> str:
+    """The shop's version of the order and a digest of what is read of it: a late capture moves neither the version nor
+    the modified time, and our own mark, which moves that, does not count.
+    """
+    return f"{node['version']}@{hashlib.sha256(repr(order).encode()).hexdigest()[:24]}"
 
 
 def _state(node: Node) -> str:
@@ -227,9 +227,9 @@ def _pieces(quantity: Decimal | int) -> int:
     return int(quantity)
 
 
-def _age(item: Node) -> tuple[str, str]:
-    """Sorts lines as they were added."""
-    return str(item["created_at"]), str(item["id"])
+def _age(item: Node) -> tuple[str, str, str]:
+    """Sorts lines as they were added; those of one checkout share a moment and have ids in no order."""
+    return str(item["created_at"]), str(item["title"]), str(item["id"])
 
 
 def _customer(node: Node) -> str:
