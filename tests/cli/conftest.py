@@ -12,6 +12,7 @@ import pytest
 from autopurchase.cli.main import main
 from autopurchase.sandbox import Sandbox
 from tests.cli.shell import Said, credentials, orders_file
+from tests.support.processes import Child
 
 _accounts = itertools.count(1)
 
@@ -70,3 +71,12 @@ def shell(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     yield Shell(home, market, f"shell-{next(_accounts)}", capsys)
     market.control("faults", rules=[])
+
+
+@pytest.fixture
+def children() -> Iterator[list[Child]]:
+    """Processes that a test puts here are ended after it, however it went."""
+    found: list[Child] = []
+    yield found
+    for child in found:
+        child.stop()

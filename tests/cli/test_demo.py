@@ -16,9 +16,10 @@ from tests.support.processes import Child, answers, start, wait_until
 _OPEN = "import sys, time, autopurchase; autopurchase.connect(demo=True); print('open', flush=True); time.sleep(120)"
 
 
-def opener(home: Path, name: str) -> Child:
+def opener(children: list[Child], home: Path, name: str) -> Child:
     """A process that has opened the demo, like a notebook or the pages."""
     child = start([sys.executable, "-c", _OPEN], log=home.parent / f"{name}.log", env=environment(home))
+    children.append(child)
     wait_until(lambda: "open" in child.read_log() or not child.alive, timeout=60, what="the demo")
     assert child.alive, child.read_log()
     return child
@@ -30,9 +31,9 @@ def sessions(home: Path) -> list[dict[str, str]]:
     return found
 
 
-def test_another_process_takes_the_market_over(tmp_path: Path) -> None:
+def test_another_process_takes_the_market_over(tmp_path: Path, children: list[Child]) -> None:
     home = tmp_path / "home"
-    first, second = opener(home, "first"), opener(home, "second")
+    first, second = opener(children, home, "first"), opener(children, home, "second")
     known = sessions(home)
     health = f"{known[0]['base_url']}/_control/health"
     assert (len(known), answers(health)) == (4, True)
@@ -44,9 +45,9 @@ def test_another_process_takes_the_market_over(tmp_path: Path) -> None:
     wait_until(lambda: not answers(health), timeout=10, what="the market to end with its last keeper")
 
 
-def test_the_market_moves_when_its_port_is_taken(tmp_path: Path) -> None:
+def test_the_market_moves_when_its_port_is_taken(tmp_path: Path, children: list[Child]) -> None:
     home = tmp_path / "home"
-    opener(home, "first").kill()
+    opener(children, home, "first").kill()
     before = sessions(home)[0]["base_url"]
     port = urlsplit(before).port or 0
     wait_until(lambda: not answers(f"{before}/_control/health"), timeout=10, what="the market to end")

@@ -14,7 +14,7 @@ from autopurchase.engine.alive import workers
 from autopurchase.storage.database import Database
 from tests.cli.conftest import Shell
 from tests.cli.shell import environment
-from tests.support.processes import start, wait_until
+from tests.support.processes import Child, start, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -26,11 +26,14 @@ def there(shell: Shell, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> S
     return shell
 
 
-def test_lines_are_booked_by_two_workers(there: Shell, postgres_url: str, tmp_path: Path) -> None:
+def test_lines_are_booked_by_two_workers(
+    there: Shell, postgres_url: str, tmp_path: Path, children: list[Child]
+) -> None:
     there.connect()
     there.import_orders()
     command = [sys.executable, "-m", "autopurchase", "worker", "--slots", "2"]
     both = start(command, log=tmp_path / "workers.log", env=environment(there.home))
+    children.append(both)
     db = Database(postgres_url)
     wait_until(lambda: workers(db, there.home) == 2, timeout=60, what="two workers")
     said = there("book", "--session", "main", "--lines", ",".join(there.numbers()[:5]), "--yes", "--wait", "--json")

@@ -25,27 +25,28 @@ def at_work(home: Path) -> int:
     return workers(Database(f"sqlite:///{home / 'autopurchase.db'}"), home)
 
 
-def worker(home: Path) -> Child:
+def worker(children: list[Child], home: Path) -> Child:
     """A worker that works already."""
     child = start([sys.executable, "-m", "autopurchase", "worker"], log=home.parent / "w.log", env=environment(home))
+    children.append(child)
     wait_until(lambda: "works" in child.read_log() or not child.alive, timeout=30, what="the worker")
     assert child.alive, child.read_log()
     return child
 
 
-def test_one_worker_a_workspace_and_it_ends_when_asked(shell: Shell) -> None:
+def test_one_worker_a_workspace_and_it_ends_when_asked(shell: Shell, children: list[Child]) -> None:
     shell("migrate")
-    first = worker(shell.home)
+    first = worker(children, shell.home)
     assert run(shell.home, "worker").code == BUSY
     assert shell("key", "rotate").code == 2
     assert first.stop(signal.SIGTERM, timeout=30) == 0
     assert at_work(shell.home) == 0
 
 
-def test_waiting_uses_the_worker_there_is(shell: Shell) -> None:
+def test_waiting_uses_the_worker_there_is(shell: Shell, children: list[Child]) -> None:
     shell.connect()
     shell.import_orders()
-    there = worker(shell.home)
+    there = worker(children, shell.home)
     said = shell("book", "--session", "main", "--lines", shell.numbers()[0], "--yes", "--wait", "--json")
     assert (said.code, said.json["counts"]["booked"]) == (0, 1)
     assert there.alive
@@ -101,11 +102,12 @@ def test_a_workspace_in_use_is_no_demo(shell: Shell) -> None:
 
 
 @pytest.mark.skipif(not (ROOT / "app.py").is_file(), reason="the pages are not here")
-def test_pages_and_worker_start_and_end_together(shell: Shell, tmp_path: Path) -> None:
+def test_pages_and_worker_start_and_end_together(shell: Shell, tmp_path: Path, children: list[Child]) -> None:
     shell.connect()
     port = free_port()
     command = [sys.executable, "-m", "autopurchase", "up", "--port", str(port)]
     child = start(command, log=tmp_path / "up.log", env=environment(shell.home))
+    children.append(child)
     child.wait_for_health(f"http://127.0.0.1:{port}/_stcore/health", timeout=60)
     wait_until(lambda: at_work(shell.home), timeout=30, what="the worker")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
