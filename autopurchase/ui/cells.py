@@ -17,9 +17,14 @@ def heading(title: str, note: str = "") -> None:
 
 
 @contextmanager
-def cell(number: int, title: str, *, note: str = "", stamp: str = "", border: bool = True) -> Iterator[None]:
-    """One numbered cell; the caller fills the body. ``stamp``: how old it is. Without ``border`` it is wider."""
-    with st.container(border=border, key=f"cell-{number}", gap="small"):
+def cell(
+    number: int, title: str, *, note: str = "", stamp: str = "", border: bool = True, tall: bool = False
+) -> Iterator[None]:
+    """One numbered cell; the caller fills the body. ``stamp``: how old it is. Without ``border`` it is wider.
+
+    ``tall`` makes it as high as its neighbour.
+    """
+    with st.container(border=border, key=f"cell-{number}", gap="small", height="stretch" if tall else "content"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f"[{number}]", width="content")
             st.subheader(title, anchor=f"cell-{number}", width="content")

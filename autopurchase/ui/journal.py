@@ -16,7 +16,6 @@ from autopurchase.ui.words import _, ago
 from autopurchase.ui.workspace import context, reading
 
 SIZE = 20
-KINDS = ("book", "sync", "import", "status", "make_ready")
 ICONS = {
     "queued": ":material/schedule:",
     "running": "spinner",
@@ -45,7 +44,7 @@ def draw_filter() -> Wanted:
         sessions = views.names(connection)["sessions"]
     hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        kind = address.pills(_("Operation"), "journal_kind", KINDS, tables.word)
+        kind = address.pills(_("Operation"), "journal_kind", list(tables.KINDS), tables.kind)
         session = st.selectbox(
             _("Session"), sessions, index=None, key="journal_session", placeholder=_("any session"), width=170, **hidden
         )
@@ -95,7 +94,7 @@ def _cell(person: Person, row: Mapping[Any, Any], outcomes: list[Mapping[Any, An
     label = f"**[{row['id']}]** {title(row)}"
     if said:
         label += f" — {said}"
-    label += f" :small[:gray[{row['actor']} · {ago(row['created_at'], context().now())}]]"
+    label += f"  :small[:gray[· {row['actor']} · {ago(row['created_at'], context().now())}]]"
     opened = st.expander(
         label, type="step", icon=ICONS.get(row["state"]), expanded=alone, key=f"cell-{row['id']}", on_change="rerun"
     )
@@ -105,8 +104,8 @@ def _cell(person: Person, row: Mapping[Any, Any], outcomes: list[Mapping[Any, An
 
 
 def title(row: Mapping[Any, Any]) -> str:
-    """``Book · taobao-1``: the operation and what it was done through."""
-    return " · ".join(filter(None, (tables.word(row["kind"]), row["session"] or row["source"] or "")))
+    """``Booking · main``: the operation and what it was done through."""
+    return " · ".join(filter(None, (tables.kind(row["kind"]), row["session"] or row["source"] or "")))
 
 
 def _paging(wanted: Wanted, rows: Sequence[Mapping[Any, Any]]) -> None:

@@ -130,9 +130,9 @@ def exposure(shown: Figures) -> None:
 def problems_and_ages(shown: Figures) -> None:
     """Held lines by cause, and the backlog by age, side by side."""
     left_side, right_side = st.columns(2, gap="small")
-    with left_side, cells.cell(3, _("Age of what waits")):
+    with left_side, cells.cell(3, _("Age of what waits"), tall=True):
         _ages(shown)
-    with right_side, cells.cell(4, _("Held, by cause")):
+    with right_side, cells.cell(4, _("Held, by cause"), tall=True):
         _problems(shown)
 
 

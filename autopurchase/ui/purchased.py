@@ -63,7 +63,7 @@ def table(wanted: PurchasedFilter) -> dict[str, Pick]:
         _frame(rows, parcels, context().now()),
         {row["number"]: _pick(row) for row in rows},
         name=NAME,
-        height=tables.height(len(rows), 15),
+        height=tables.height(len(rows), 13),
         alt=_("Lines under way"),
         column_config=_columns(),
     )

@@ -45,7 +45,12 @@ def draw() -> ReadyFilter:
         )
         more = _more()
         st.button(
-            _("Clear"), icon=":material/filter_alt_off:", on_click=_clear, type="tertiary", help=_("Clear filters")
+            _("Clear"),
+            icon=":material/filter_alt_off:",
+            on_click=_clear,
+            key="ready-clear",
+            type="tertiary",
+            help=_("Clear filters"),
         )
     days = int(age or 0)
     found = ReadyFilter(

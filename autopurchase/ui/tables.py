@@ -42,6 +42,21 @@ def word(code: str) -> str:
     return _(code.replace("_", " ").capitalize())
 
 
+#: kinds of runs, in people's words
+KINDS = {
+    "book": "Booking",
+    "sync": "Synchronization",
+    "import": "Import",
+    "status": "Change of status",
+    "make_ready": "Return to ready",
+}
+
+
+def kind(code: str) -> str:
+    """The operation a run carried out."""
+    return _(KINDS[code]) if code in KINDS else word(code)
+
+
 def badge(code: str) -> None:
     """A state as a coloured word."""
     st.badge(word(code), color=COLOURS.get(code, "gray"), width="content")
@@ -101,7 +116,7 @@ def run_row(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A run as one row of `run_table`."""
     return {
         "run": to("journal", f"[{row['id']}]", run=row["id"]),
-        "kind": word(row["kind"]),
+        "kind": kind(row["kind"]),
         "state": [word(row["state"])],
         "out": summary(row),
         "actor": row["actor"],

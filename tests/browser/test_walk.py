@@ -121,7 +121,7 @@ def test_two_clicks_half_a_second_apart_are_one_run(demo: App, page: Page) -> No
     open_page(page, f"{demo.url}/ready?ready_provider=alibaba1688")
     click_row(page, 0, key=READY)
     before = one(demo, "select count(*) from run where kind = 'book'")
-    page.locator(".st-key-book button").first.click()
+    page.keyboard.press("Control+b")
     button = page.locator(".st-key-confirm button").first
     button.wait_for(timeout=60_000)
     settle(page)
@@ -142,7 +142,7 @@ def test_picks_survive_a_refresh_that_moves_rows(demo: App, page: Page) -> None:
     expect(page.get_by_text("2 lines picked")).to_be_visible()
     numbers = [text for text in cells(page, READY) if re.fullmatch(r"\d+-\d+", text)]
     cancel(demo, numbers[0])
-    page.get_by_role("button", name="Clear filters").first.click()
+    page.locator(".st-key-ready-clear button").first.click()
     settle(page)
     gone = page.get_by_text(re.compile(rf"1 picked line is no longer here: {numbers[0]}\b"))
     expect(gone).to_be_visible()
@@ -154,6 +154,23 @@ def cancel(demo: App, number: str) -> None:
     words = ["-m", "autopurchase", "line", "status", number, "--to", "cancelled", "--reason", "asked by the customer"]
     home = demo.server.log.parent / "home"
     subprocess.run([sys.executable, *words], check=True, env={**os.environ, "AUTOPURCHASE_HOME": str(home)}, timeout=60)
+
+
+ORDER = """order_number,line_no,provider,item_id,quantity,unit_price,currency,created_at,paid_at,paid_amount,order_total
+ORD-000900001,1,taobao,650000104729,2,12.90,USD,2026-11-20T09:00:00Z,2026-11-20T09:05:00Z,25.80,25.80
+ORD-000900002,1,taobao,650000104729,none,12.90,USD,2026-11-20T09:00:00Z,2026-11-20T09:05:00Z,12.90,12.90
+"""
+
+
+def test_an_order_file_is_uploaded_and_imported_by_the_worker(demo: App, page: Page) -> None:
+    open_page(page, f"{demo.url}/sources")
+    file = {"name": "orders.csv", "mimeType": "text/csv", "buffer": ORDER.encode()}
+    page.locator('[data-testid="stFileUploader"] input').set_input_files(file)  # type: ignore[arg-type]
+    settle(page)
+    page.locator(".st-key-import-file button").first.click()
+    expect(page.get_by_text("1 row not taken").first).to_be_visible(timeout=30_000)
+    open_page(page, f"{demo.url}/order?order=900001")
+    expect(page.get_by_role("heading", name="ORD-000900001")).to_be_visible()
 
 
 def test_a_pick_moves_few_bytes(demo: App, page: Page) -> None:
