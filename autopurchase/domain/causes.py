@@ -38,6 +38,7 @@ CAUSES: dict[str, Cause] = {
         Cause("unknown_refusal", "Unexplained refusal", "Read the provider's own words in the journal.", True),
         Cause("unknown_outcome", "Outcome unknown", "It is being looked up; do not buy it by hand.", True),
         Cause("not_payable", "No longer paid or open in the shop", "Check the order in the shop.", True),
+        Cause("needs_mapping", "Not known what to buy", "Map the shop's product to an item.", True),
         Cause("partial_refund", "Partly refunded", "Decide with the customer, then return the line to ready.", True),
         Cause("closed_unpaid", "Closed unpaid", "Book again, and pay in time.", True),
         Cause("cancelled_by_buyer", "Cancelled by the account", "Return the line to ready to book again.", True),

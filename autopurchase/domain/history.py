@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autopurchase.domain.causes import cause
-from autopurchase.domain.order import LineStatus, PurchaseState
+from autopurchase.domain.mapping import NEEDS_MAPPING
+from autopurchase.domain.order import DEAD, LineStatus, PurchaseState
 from autopurchase.domain.provider_order import ProviderState, purchase_state
 
 
@@ -43,8 +44,16 @@ def fold(events: Iterable[tuple[str, Mapping[str, Any]]]) -> LineState:
 def _imported(state: LineState, data: Mapping[str, Any]) -> LineState:
     """First seen, or its shop status changed before anything was bought."""
     if state.purchase in (PurchaseState.READY, PurchaseState.PROBLEM) and "status" in data:
-        return replace(state, status=LineStatus(data["status"]))
+        return _with_status(state, LineStatus(data["status"]))
     return state
+
+
+def _with_status(state: LineState, status: LineStatus) -> LineState:
+    """A held line that is over, or that the shop has sent itself, waits for nobody any more."""
+    over = status in DEAD or status in (LineStatus.SHIPPED, LineStatus.RECEIVED)
+    if over and state.purchase is PurchaseState.PROBLEM:
+        return replace(state, status=status, purchase=PurchaseState.READY, cause="")
+    return replace(state, status=status)
 
 
 def _changed(state: LineState, data: Mapping[str, Any]) -> LineState:
@@ -53,7 +62,7 @@ def _changed(state: LineState, data: Mapping[str, Any]) -> LineState:
 
 
 def _status_changed(state: LineState, data: Mapping[str, Any]) -> LineState:
-    return replace(state, status=LineStatus(data["status"]))
+    return _with_status(state, LineStatus(data["status"]))
 
 
 def _held(state: LineState, data: Mapping[str, Any]) -> LineState:
@@ -64,6 +73,14 @@ def _held(state: LineState, data: Mapping[str, Any]) -> LineState:
 
 def _made_ready(state: LineState, data: Mapping[str, Any]) -> LineState:
     return replace(state, status=LineStatus.PAID, purchase=PurchaseState.READY, cause="", booking=None)
+
+
+def _mapped(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """What to buy is known now, or another thing than before; its status stays."""
+    if state.cause != NEEDS_MAPPING:
+        return state
+    free = state.purchase is PurchaseState.PROBLEM
+    return replace(state, purchase=PurchaseState.READY if free else state.purchase, cause="")
 
 
 def _booking_queued(state: LineState, data: Mapping[str, Any]) -> LineState:
@@ -112,6 +129,7 @@ _STEPS = {
     "status_changed": _status_changed,
     "held": _held,
     "made_ready": _made_ready,
+    "mapped": _mapped,
     "booking_queued": _booking_queued,
     "booking_unknown": _booking_unknown,
     "booking_requeued": _booking_requeued,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -11,11 +11,13 @@ from autopurchase.domain.errors import NotSent, NotSupported, Refused
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.shop import ShopOrder, hold_reason
 from autopurchase.ports import Source
+from autopurchase.services import mapping
 from autopurchase.services.context import Context
 from autopurchase.services.import_batch import Into, store_batch
 from autopurchase.services.import_rules import stored_order
 from autopurchase.services.sources import FILE, open_source
 from autopurchase.storage import orders as store
+from autopurchase.storage.database import Connection
 
 
 def refresh_orders(ctx: Context, order_ids: Sequence[int], *, older_than_seconds: float) -> dict[int, str]:
@@ -33,9 +35,22 @@ def refresh_orders(ctx: Context, order_ids: Sequence[int], *, older_than_seconds
     by_source = sorted(stale, key=lambda row: row["source_id"])
     for _, group in groupby(by_source, key=lambda row: row["source_id"]):
         unusable |= _refresh(ctx, list(group))
+    mapping.apply_to_orders(ctx, order_ids)
     with ctx.db.read() as tx:
         rows = store.with_sources(tx, order_ids)
     return {row["id"]: "not_payable" if row["id"] in unusable else hold_reason(stored_order(row)) for row in rows}
+
+
+def shop_facts(tx: Connection, order_ids: Sequence[int], since: datetime) -> str | None:
+    """The cause for which one of these orders may not be bought, "" when all may; None when a shop must be asked.
+
+    By what is stored, for the caller's transaction; a shop is asked (`refresh_orders`) about orders read before
+    ``since``.
+    """
+    rows = store.with_sources(tx, order_ids)
+    if any(row["read_at"] < since and row["source_kind"] != FILE for row in rows):
+        return None
+    return next(filter(None, (hold_reason(stored_order(row)) for row in rows)), "")
 
 
 def _refresh(ctx: Context, rows: Sequence[Mapping[Any, Any]]) -> set[int]:

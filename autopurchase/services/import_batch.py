@@ -12,21 +12,24 @@ from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.errors import BadInput
+from autopurchase.domain.mapping import COLUMNS, NEEDS_MAPPING, Target
 from autopurchase.domain.order import LineStatus, order_status, short_number
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.shop import ShopLine, ShopOrder, paid_in_full
 from autopurchase.services import import_rules as rules
 from autopurchase.storage import lines as line_store
+from autopurchase.storage import mappings, write_backs
 from autopurchase.storage import orders as store
 from autopurchase.storage.database import Connection
 from autopurchase.storage.lines import Event, line_state
+from autopurchase.storage.rates import Book
 
 
 @dataclass(frozen=True, slots=True)
 class Into:
     """Where a batch goes, and on whose account. ``whole``: an order comes with all its lines, so a missing one is gone.
 
-    ``providers``: those that lines may name.
+    ``providers``: those that lines may name. ``rates``: exchange rates as found so far.
     """
 
     source_id: int
@@ -35,16 +38,21 @@ class Into:
     at: datetime
     actor: str
     run_id: int | None
+    rates: Book = field(default_factory=Book)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of orders and lines: counts of new, changed, unchanged, rejected; and the refused rows."""
+    """What became of orders and lines: counts of new, changed, unchanged, rejected; and the refused rows.
+
+    ``unmapped``: lines that began to wait for a mapping.
+    """
 
     orders: Counter[str] = field(default_factory=Counter)
     lines: Counter[str] = field(default_factory=Counter)
     rejects: list[dict[str, Any]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)  # external ids of rejected orders
+    unmapped: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +65,8 @@ class _Writes:
     lines: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     grown: dict[str, int] = field(default_factory=dict)  # known orders that got lines: external id -> id
+    ids: dict[str, int] = field(default_factory=dict)  # known orders that change: external id -> id
+    of_note: set[str] = field(default_factory=set)  # external ids of orders with lines that wait, or wait no more
     tally: Tally = field(default_factory=Tally)
 
 
@@ -80,12 +90,38 @@ class _Change:
         return bool(self.new or any(events for _, _, events in self.lines))
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a line becomes here: ``targets`` by product key say what is bought, the rate what its price is in CNY."""
+
+    connection: Connection
+    into: Into
+    targets: Mapping[str, Target]
+
+    @classmethod
+    def at(cls, connection: Connection, into: Into, batch: Iterable[ShopOrder]) -> _Look:
+        """With the mappings of the batch's products as they are now."""
+        if not mappings.any_at_all(connection):
+            return cls(connection, into, {})
+        keys = {line.product_key for order in batch for line in order.lines}
+        return cls(connection, into, mappings.targets(connection, into.source_id, keys))
+
+    def values(self, order: ShopOrder, line: ShopLine) -> dict[str, Any]:
+        """Columns of a line, its rate included."""
+        values = rules.line_values(line, self.targets.get(line.product_key))
+        moment = order.paid_at or order.created_at
+        values["rate"], values["rate_day"] = self.into.rates.on(self.connection, values["currency"], moment)
+        return values
+
+
 def store_batch(connection: Connection, batch: Iterable[ShopOrder], into: Into) -> Tally:
     """Upsert orders by source and external id, and say what became of them."""
     writes = _Writes()
-    asked = _accepted(batch, into.providers, writes.tally)
+    given = _merged(batch)
+    look = _Look.at(connection, into, given.values())
+    asked = _accepted(given, look, writes.tally)
     known = store.known(connection, into.source_id, list(asked))
-    same = {key for key, found in known.items() if not _compare(found, asked[key], into).anything}
+    same = {key for key, found in known.items() if not _compare(found, asked[key], look).anything}
     writes.tally.orders["unchanged"] += len(same)
     writes.tally.lines["unchanged"] += sum(len(asked[key].lines) for key in same)
     rest = {key: order for key, order in asked.items() if key not in same}
@@ -98,15 +134,15 @@ def store_batch(connection: Connection, batch: Iterable[ShopOrder], into: Into) 
     return writes.tally
 
 
-def _accepted(batch: Iterable[ShopOrder], providers: Collection[str], tally: Tally) -> dict[str, ShopOrder]:
+def _accepted(given: Mapping[str, ShopOrder], look: _Look, tally: Tally) -> dict[str, ShopOrder]:
     """Orders by external id without those that cannot be taken."""
-    found = _merged(batch)
-    for key, order in list(found.items()):
+    found: dict[str, ShopOrder] = {}
+    for key, order in given.items():
         try:
-            _check(order, providers)
+            check(order, look.into.providers, look.targets)
+            found[key] = order
         except BadInput as error:
             _reject(order, error.sentence, tally)
-            del found[key]
     return found
 
 
@@ -125,8 +161,9 @@ def _merged(batch: Iterable[ShopOrder]) -> dict[str, ShopOrder]:
 # --- comparing ---
 
 
-def _compare(known: store.KnownOrder, order: ShopOrder, into: Into) -> _Change:
-    """Pair the lines and find what differs. Raises nothing for lines that `_problem` accepts."""
+def _compare(known: store.KnownOrder, order: ShopOrder, look: _Look) -> _Change:
+    """Pair the lines and find what differs. Raises nothing for orders that `check` accepts."""
+    into = look.into
     seen = {line.external_id: line for line in order.lines}
     missing = [row for row in known.lines if row["external_id"] not in seen]
     if missing and not into.whole:
@@ -135,7 +172,7 @@ def _compare(known: store.KnownOrder, order: ShopOrder, into: Into) -> _Change:
     order_told = rules.told(known.row, change.values)
     for row in known.lines:
         line = seen.pop(row["external_id"], None)
-        values = _line_changes(row, line, into.whole)
+        values = _line_changes(known.row, row, order, line, look)
         line = line or rules.stored_line(row, gone=into.whole)
         events = _line_events(known.row, row, values, order_told, order, line)
         change.lines.append((row["id"], values, events))
@@ -143,11 +180,25 @@ def _compare(known: store.KnownOrder, order: ShopOrder, into: Into) -> _Change:
     return change
 
 
-def _line_changes(row: Mapping[Any, Any], line: ShopLine | None, whole: bool) -> dict[str, Any]:
+def _line_changes(
+    stored_order: Mapping[Any, Any], row: Mapping[Any, Any], order: ShopOrder, line: ShopLine | None, look: _Look
+) -> dict[str, Any]:
     if line is None or line.quantity == 0:
-        gone = line is not None or whole
+        gone = line is not None or look.into.whole
         return {"open_quantity": 0} if gone and row["open_quantity"] else {}
-    return rules.differences(row, rules.line_values(line))
+    values = rules.differences(row, look.values(order, line))
+    for name in _kept(stored_order, row, order):
+        values.pop(name, None)
+    return values
+
+
+def _kept(stored_order: Mapping[Any, Any], row: Mapping[Any, Any], order: ShopOrder) -> Iterable[str]:
+    """Columns that stay: what is bought for a line under way, and the rate of the day of its payment."""
+    if row["purchase"] not in rules.FREE:
+        yield from COLUMNS
+    paid, was = (order.paid_at or order.created_at), (stored_order["paid_at"] or stored_order["created_at"])
+    if row["rate"] and paid.date() == was.date():
+        yield from ("rate", "rate_day")
 
 
 def _line_events(
@@ -158,7 +209,8 @@ def _line_events(
     told: rules.Events = [("changed", data)] if data else []
     word = rules.word_on(order, line)
     before = rules.status_before(stored_order, row)
-    return told + rules.next_events(line_state(row), before, word, line.open_quantity)
+    known_item = values.get("item_id", row["item_id"]) != ""
+    return told + rules.next_events(line_state(row), before, word, line.open_quantity, known_item)
 
 
 # --- collecting ---
@@ -167,26 +219,29 @@ def _line_events(
 def _collect(connection: Connection, asked: Mapping[str, ShopOrder], into: Into, writes: _Writes) -> None:
     known = store.known(connection, into.source_id, list(asked), lock=True)
     numbers = _Numbers.load(connection, asked.values(), known)
+    look = _Look.at(connection, into, asked.values())  # again: a mapping may have been made meanwhile
     for key, order in asked.items():
         try:
             if key in known:
-                _add_changes(known[key], _compare(known[key], order, into), numbers, writes)
+                _add_changes(known[key], _compare(known[key], order, look), look, numbers, writes)
             else:
-                _add_new(order, into, numbers, writes)
+                _add_new(order, look, numbers, writes)
         except BadInput as error:
             _reject(order, error.sentence, writes.tally)
 
 
-def _check(order: ShopOrder, providers: Collection[str]) -> None:
-    """Raise BadInput when a line of the order cannot be taken."""
+def check(order: ShopOrder, providers: Collection[str], mapped: Collection[str]) -> None:
+    """Raise BadInput when a line of the order cannot be taken. ``mapped``: product keys that a mapping is known for."""
     for line in order.lines:
         name = short_number(order.number, line.line_no)
-        if line.provider not in providers:
+        if not line.item_id and not line.product_key:
+            raise BadInput(f"{name} says neither what to buy nor which product of the shop it is.")
+        if line.item_id and line.provider not in providers and line.product_key not in mapped:
             raise BadInput(f"The provider “{line.provider}” of {name} is not one of: {', '.join(sorted(providers))}.")
         if line.status and line.status not in set(LineStatus):
             raise BadInput(f"The status “{line.status}” of {name} is not one of: {', '.join(LineStatus)}.")
-        if line.quantity < 0 or line.line_no < 1 or not line.item_id:
-            raise BadInput(f"{name} must have an item, a quantity and a line number of 1 or more.")
+        if line.quantity < 0 or line.line_no < 1:
+            raise BadInput(f"{name} must have a quantity and a line number of 1 or more.")
 
 
 @dataclass(slots=True)
@@ -222,12 +277,13 @@ class _Numbers:
         return numbers
 
 
-def _add_new(order: ShopOrder, into: Into, numbers: _Numbers, writes: _Writes) -> None:
+def _add_new(order: ShopOrder, look: _Look, numbers: _Numbers, writes: _Writes) -> None:
     lines = [line for line in order.lines if line.quantity > 0]
     if not lines:
         raise BadInput(f"Order {order.number} has no line with anything to buy.")
     numbers.take_order(order.number)
-    _add_lines(order, lines, (), numbers, writes)
+    _add_lines(order, lines, (), look, numbers, writes)
+    into = look.into
     status = order_status(rules.word_on(order, line).status for line in lines).value
     own = {"source_id": into.source_id, "external_id": order.external_id, "status": status}
     writes.new_orders.append({**rules.order_values(order), **own, "imported_at": into.at, "read_at": into.at})
@@ -235,14 +291,16 @@ def _add_new(order: ShopOrder, into: Into, numbers: _Numbers, writes: _Writes) -
 
 
 def _add_lines(
-    order: ShopOrder, lines: Sequence[ShopLine], used: Iterable[int], numbers: _Numbers, writes: _Writes
+    order: ShopOrder, lines: Sequence[ShopLine], used: Iterable[int], look: _Look, numbers: _Numbers, writes: _Writes
 ) -> None:
     """Lines that are new in their order; ``used`` are the order's line numbers so far."""
     line_nos = _line_nos(lines, used)
     payable = paid_in_full(order)
     for line, line_no, name in zip(lines, line_nos, numbers.take_lines(order.number, line_nos), strict=True):
-        values = {**rules.line_values(line), "line_no": line_no, "number": name}
-        events = rules.first_events(line, rules.word_on(order, line))
+        values = look.values(order, line)
+        values["line_no"], values["number"] = line_no, name
+        events = rules.first_events(line, rules.word_on(order, line), values["item_id"] != "")
+        _note(order.external_id, events, writes)
         writes.new_lines.append((order.external_id, store.NewLine(values, events, payable, order.paid_at)))
     writes.tally.lines["new"] += len(lines)
 
@@ -258,17 +316,27 @@ def _line_nos(lines: Sequence[ShopLine], used: Iterable[int]) -> list[int]:
     return found
 
 
-def _add_changes(known: store.KnownOrder, change: _Change, numbers: _Numbers, writes: _Writes) -> None:
+def _note(external_id: str, events: rules.Events, writes: _Writes) -> None:
+    """Count the lines that wait for a mapping from now on, and remember orders that a shop may be told about."""
+    for kind, data in events:
+        writes.tally.unmapped += kind == "held" and data["cause"] == NEEDS_MAPPING
+        if kind in ("held", "mapped", "made_ready"):
+            writes.of_note.add(external_id)
+
+
+def _add_changes(known: store.KnownOrder, change: _Change, look: _Look, numbers: _Numbers, writes: _Writes) -> None:
     order, tally = change.order, writes.tally
     if "number" in change.values:
         raise BadInput(f"Order {known.row['number']} is now called {order.number}: an order keeps its number.")
     if change.new:
-        _add_lines(order, change.new, [row["line_no"] for row in known.lines], numbers, writes)
+        _add_lines(order, change.new, [row["line_no"] for row in known.lines], look, numbers, writes)
         writes.grown[order.external_id] = known.row["id"]
+    writes.ids[order.external_id] = known.row["id"]
     writes.orders.append((known.row["id"], change.values))
     for line_id, values, events in change.lines:
         writes.lines.append((line_id, values))
         writes.events += [Event(line_id, kind, data) for kind, data in events]
+        _note(order.external_id, events, writes)
         tally.lines["changed" if events else "unchanged"] += 1
     tally.orders["changed" if change.of_note else "unchanged"] += 1
 
@@ -297,6 +365,9 @@ def _write(connection: Connection, into: Into, writes: _Writes) -> None:
     store.insert_lines(connection, new, at=into.at, actor=into.actor, run_id=into.run_id)
     _record(connection, into, writes.events)
     line_store.refresh_order_statuses(connection, sorted(writes.grown.values()))
+    if writes.of_note:
+        keys |= writes.ids
+        write_backs.ask(connection, [keys[external_id] for external_id in writes.of_note], into.at)
 
 
 def _record(connection: Connection, into: Into, events: Sequence[Event]) -> None:

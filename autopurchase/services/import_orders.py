@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,15 @@ from autopurchase.storage import orders as store
 from autopurchase.storage import runs, sources
 from autopurchase.storage.database import Connection
 from autopurchase.storage.lines import chunks
+from autopurchase.storage.rates import Book
 
 #: orders and rejects in one transaction
 BATCH = 500
 #: orders asked for at a sweep, per page
 _PAGE = 100
 _FINISHED = frozenset({"done", "failed"})
+#: an import in a caller's own process that gave no sign of life for this long has died with it
+_SILENCE = timedelta(minutes=5)
 
 
 def request(ctx: Context, actor: Actor, source: str) -> int:
@@ -61,7 +64,7 @@ def import_file(
     made on first use. Raises BadInput when ``source`` is no file source, NotAllowed.
     """
     actor.require(Role.OPERATOR)
-    params = {"path": str(path), "options": dict(options or {})}
+    params = {"path": str(path), "options": dict(options or {}), "here": True}
     with ctx.db.write() as tx:
         row = _file_source(ctx, tx, source)
         call = f'shop.import_file("{Path(path).name}")'
@@ -99,6 +102,27 @@ def _open_run(
     )
 
 
+def dead_runs(ctx: Context) -> list[int]:
+    """Imports of files that were under way in a process which has given no sign of life for five minutes."""
+    with ctx.db.read() as tx:
+        return [row["id"] for row in store.silent_imports(tx, ctx.now() - _SILENCE) if row["params"].get("here")]
+
+
+def fail_dead(ctx: Context) -> list[int]:
+    """End the runs of `dead_runs` as failed, with a sentence; returns their numbers. What they took stays."""
+    found = dead_runs(ctx)
+    for run_id in found:
+        with ctx.db.write() as tx:
+            run = runs.get(tx, run_id)
+            if run["state"] == "running":
+                runs.finish(tx, run_id, at=ctx.now(), out=run["out"], error=_DIED)
+                sources.change(tx, run["source_id"], last_error=_DIED)
+    return found
+
+
+_DIED = "The process that imported this file ended half-way. Import the file again: what was taken is found unchanged."
+
+
 def carry_out(ctx: Context, run_id: int) -> None:
     """Carry out an import run; safe to call again after a crash, and for a finished run it does nothing.
 
@@ -112,6 +136,7 @@ def carry_out(ctx: Context, run_id: int) -> None:
         store.forget_rejects(tx, run_id)
         row = sources.get(tx, run["source_id"])
     work = _Import(ctx, run_id, run["actor"], row["id"], row["kind"] != FILE, ctx.now(), _first_counts(run["out"]))
+    work.unmapped = int(run["out"].get("needs_mapping", 0))
     try:
         work.carry_out(_open(ctx, row, run["params"]))
     except AutopurchaseError as error:
@@ -145,6 +170,8 @@ class _Import:
     whole: bool
     began: datetime
     counts: dict[str, Counter[str]]
+    unmapped: int = 0
+    rates: Book = field(default_factory=Book)
     seen: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
     done: int = 0
@@ -166,14 +193,15 @@ class _Import:
             runs.add_rejects(tx, self.run_id, kept + tally.rejects)
             self._count(tally)
             self.done += len(part)
-            store.save_progress(tx, self.run_id, self.done, self.out())
+            store.save_progress(tx, self.run_id, self.done, self.out(), self.ctx.now())
 
     def _into(self) -> Into:
         at = self.ctx.now()
-        return Into(self.source_id, self.whole, self.ctx.providers, at, self.actor, self.run_id)
+        return Into(self.source_id, self.whole, self.ctx.providers, at, self.actor, self.run_id, self.rates)
 
     def _count(self, tally: Tally) -> None:
         self.refused |= tally.refused
+        self.unmapped += tally.unmapped
         for name, found in (("orders", tally.orders), ("lines", tally.lines)):
             self.seen[name] += found.total()
             self.counts[name].update({key: found[key] for key in ("new", "changed", "rejected")})
@@ -200,7 +228,10 @@ class _Import:
 
     def out(self) -> dict[str, Any]:
         """The run's Out: what became of the orders and lines of this source."""
-        return {name: self._figures(name) for name in ("orders", "lines")} | {"left": self.left}
+        return {name: self._figures(name) for name in ("orders", "lines")} | {
+            "left": self.left,
+            "needs_mapping": self.unmapped,
+        }
 
     def _figures(self, name: str) -> dict[str, int]:
         found = self.counts[name]
@@ -212,7 +243,7 @@ class _Import:
         sentence = self._sentence(error) if error else ""
         now = self.ctx.now()
         with self.ctx.db.write() as tx:
-            store.save_progress(tx, self.run_id, self.done, self.out(), total=self.done)
+            store.save_progress(tx, self.run_id, self.done, self.out(), now, total=self.done)
             runs.finish(tx, self.run_id, at=now, out=self.out(), error=sentence)
             good = {} if error else {"last_import_at": now}
             sources.change(tx, self.source_id, last_error=sentence, **good)

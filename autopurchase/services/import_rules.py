@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from autopurchase.domain.history import LineState
+from autopurchase.domain.history import LineState, step
+from autopurchase.domain.mapping import NEEDS_MAPPING, OWN, Target, bought_as
 from autopurchase.domain.money import Money
 from autopurchase.domain.order import FINAL, LineStatus, PurchaseState
 from autopurchase.domain.shop import ShopLine, ShopOrder, hold_reason, paid_in_full
 
 #: causes that come from the shop, and leave when the shop says so
 SHOP_CAUSES = frozenset({"not_payable", "partial_refund"})
+#: causes that an import itself gives and takes away
+_OURS = SHOP_CAUSES | {NEEDS_MAPPING}
 #: purchase states in which nothing is at a provider
 FREE = frozenset({PurchaseState.READY, PurchaseState.PROBLEM})
 #: where the file's own status word is kept among a line's extras
 STATED = "status"
 #: columns that change without a word in history
-_SILENT = frozenset({"change_token"})
+_SILENT = frozenset({"change_token", "rate", "rate_day", "product_key"})
 
 Events = list[tuple[str, dict[str, Any]]]
 
@@ -61,14 +64,15 @@ def _goods(order: ShopOrder) -> int:
     return sum(line.unit_price.minor * line.quantity for line in order.lines)
 
 
-def line_values(line: ShopLine) -> dict[str, Any]:
-    """Descriptive columns of a line; its number belongs to the order's place for it."""
+def line_values(line: ShopLine, mapped: Target | None = None) -> dict[str, Any]:
+    """Descriptive columns of a line, with a mapping in place of what the source says to buy, where there is one.
+
+    Its number belongs to the order's place for it, its rate to the day of the payment.
+    """
     return {
         "external_id": line.external_id,
-        "provider": line.provider,
-        "item_id": line.item_id,
-        "sku_id": line.sku_id,
-        "spec_id": line.spec_id,
+        "product_key": line.product_key,
+        **bought_as({name: getattr(line, name) for name in OWN}, mapped),
         "title": line.title,
         "configuration": line.configuration,
         "configuration_original": line.configuration_original,
@@ -78,10 +82,7 @@ def line_values(line: ShopLine) -> dict[str, Any]:
         "unit_price_minor": line.unit_price.minor,
         "sum_minor": line.unit_price.minor * line.quantity,
         "reference_fen": line.reference_price.minor if line.reference_price else None,
-        "seller_id": line.seller_id,
-        "seller_name": line.seller_name,
         "weight_grams": line.weight_grams,
-        "item_url": line.item_url,
         "photo_url": line.photo_url,
         "customer_comment": line.customer_comment,
         "extras": {**line.extras, STATED: line.status} if line.status else dict(line.extras),
@@ -124,14 +125,16 @@ def _status(order: ShopOrder, line: ShopLine) -> LineStatus:
     return LineStatus.PAID if order.paid >= order.total and order.total.minor > 0 else LineStatus.AWAITING_PAYMENT
 
 
-def first_events(line: ShopLine, word: LineWord) -> Events:
-    """Events of a line seen for the first time."""
+def first_events(line: ShopLine, word: LineWord, known_item: bool = True) -> Events:
+    """Events of a line seen for the first time; ``known_item``: it is known what to buy for it."""
     status: Events = [("imported", {"status": word.status.value})]
     state = replace(LineState(), status=word.status)
-    return status + _holds(state, word, line.open_quantity)
+    return status + _holds(state, word, line.open_quantity, known_item)
 
 
-def next_events(state: LineState, before: LineStatus, word: LineWord, open_quantity: int) -> Events:
+def next_events(
+    state: LineState, before: LineStatus, word: LineWord, open_quantity: int, known_item: bool = True
+) -> Events:
     """Events that bring a known line to what the shop says now; ``before`` is the status the shop gave it last time.
 
     A line under way at a provider is never moved: only the cause is shown on it.
@@ -140,7 +143,9 @@ def next_events(state: LineState, before: LineStatus, word: LineWord, open_quant
         return [] if state.status in FINAL else _shown(state, word)
     moved = _moved(state.status, before, word)
     events: Events = [] if moved is None else [("imported", {"status": moved.value})]
-    return events + _holds(replace(state, status=moved or state.status), word, open_quantity)
+    for kind, data in events:
+        state = step(state, kind, data)
+    return events + _holds(state, word, open_quantity, known_item)
 
 
 def _moved(now: LineStatus, before: LineStatus, word: LineWord) -> LineStatus | None:
@@ -154,15 +159,26 @@ def _moved(now: LineStatus, before: LineStatus, word: LineWord) -> LineStatus | 
     return word.status if word.stated or now in (before, LineStatus.CANCELLED) else None
 
 
-def _holds(state: LineState, word: LineWord, open_quantity: int) -> Events:
-    """Hold a free paid line of an order that may not be bought; free it when that is over."""
-    if state.status is not LineStatus.PAID or open_quantity == 0:
+def _holds(state: LineState, word: LineWord, open_quantity: int, known_item: bool) -> Events:
+    """Hold a free line that may not be bought or of which it is not known what to buy; free it when that is over."""
+    paid = state.status is LineStatus.PAID
+    if open_quantity == 0 or state.status in FINAL:
         return []
-    if state.purchase is PurchaseState.READY:
-        return [("held", {"cause": word.hold})] if word.hold else []
-    if state.cause not in SHOP_CAUSES or word.hold == state.cause:
+    wanted = (word.hold if paid else "") or ("" if known_item else NEEDS_MAPPING)
+    if state.purchase is PurchaseState.READY or state.cause in _OURS:
+        return _held_or_freed(state, wanted, paid)
+    return []
+
+
+def _held_or_freed(state: LineState, wanted: str, paid: bool) -> Events:
+    """From the cause of an import, or none, to the ``wanted`` one."""
+    if wanted == state.cause or (not wanted and state.purchase is PurchaseState.READY):
         return []
-    return [("held", {"cause": word.hold})] if word.hold else [("made_ready", {"reason": "paid and open in the shop"})]
+    if wanted:
+        return [("held", {"cause": wanted})]
+    if state.cause == NEEDS_MAPPING:
+        return [("mapped", {"by": "the shop"})]
+    return [("made_ready", {"reason": "paid and open in the shop"})] if paid else []
 
 
 def _shown(state: LineState, word: LineWord) -> Events:

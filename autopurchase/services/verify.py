@@ -54,7 +54,7 @@ def _compare(row: Row, rebuilt: LineState) -> Iterator[Difference]:
     for name, value in asdict(stored).items():
         if value != asdict(rebuilt)[name]:
             yield Difference(f"line {row['number']}: {name}", str(value), str(asdict(rebuilt)[name]))
-    ready = lines.is_ready(stored, row["payable"], row["open_quantity"])
+    ready = lines.is_ready(stored, row)
     if ready != row["ready"]:
         yield Difference(f"line {row['number']}: ready", str(row["ready"]), str(ready))
 

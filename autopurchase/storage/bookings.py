@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
 
 from autopurchase.domain.booking import LIVE, OPEN, BookingState
 from autopurchase.storage.lines import chunks
@@ -27,19 +27,23 @@ def add_lines(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None
     connection.execute(insert(booking_line), list(rows))
 
 
-def claim(connection: Connection, session_id: int, holder: str, now: datetime) -> RowMapping | None:
+_CLAIM = (  # statements of every single booking are made once: making one costs more than running it
+    select(booking)
+    .where(
+        booking.c.session_id == bindparam("session"), booking.c.state.in_(_OPEN), booking.c.due_at <= bindparam("now")
+    )
+    .order_by(booking.c.due_at, booking.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+
+
+def claim(connection: Connection, session_id: int, now: datetime) -> RowMapping | None:
     """The session's next due open booking, locked for this transaction; None when nothing is due.
 
     Due are queued ones, unknown ones whose look-up time has come, and ones left in sending by a process that died.
     """
-    query = (
-        select(booking)
-        .where(booking.c.session_id == session_id, booking.c.state.in_(_OPEN), booking.c.due_at <= now)
-        .order_by(booking.c.due_at, booking.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(query).mappings().first()
+    return connection.execute(_CLAIM, {"session": session_id, "now": now}).mappings().first()
 
 
 def next_due(connection: Connection, session_id: int) -> datetime | None:
@@ -55,9 +59,16 @@ def due_sessions(connection: Connection, now: datetime) -> list[int]:
     return [int(key) for key in connection.execute(query).scalars()]
 
 
+_CHANGE = update(booking).where(booking.c.id == bindparam("key"))
+
+
 def change(connection: Connection, booking_id: int, **values: Any) -> None:
     """Write columns of a booking."""
-    connection.execute(update(booking).where(booking.c.id == booking_id).values(**values))
+    connection.execute(_CHANGE, {"key": booking_id, **values})
+
+
+_STATE = select(booking.c.state, booking.c.attempts, booking.c.due_at).where(booking.c.id == bindparam("key"))
+_STATE = _STATE.with_for_update()
 
 
 def stands(connection: Connection, claimed: Mapping[str, Any]) -> str:
@@ -66,8 +77,7 @@ def stands(connection: Connection, claimed: Mapping[str, Any]) -> str:
     The booking stays locked for this transaction. Every claim writes another due time, so state, attempt and due time
     tell one claim from the next.
     """
-    query = select(booking.c.state, booking.c.attempts, booking.c.due_at).where(booking.c.id == claimed["id"])
-    row = connection.execute(query.with_for_update()).mappings().one()
+    row = connection.execute(_STATE, {"key": claimed["id"]}).mappings().one()
     if all(row[name] == claimed[name] for name in ("state", "attempts", "due_at")):
         return "ours"
     return "open" if row["state"] in _OPEN else "ended"
@@ -86,6 +96,9 @@ def postpone(connection: Connection, session_id: int, until: datetime, sentence:
     )
 
 
+_ATTEMPT = insert(booking_attempt)
+
+
 def add_attempt(
     connection: Connection,
     booking_id: int,
@@ -98,11 +111,8 @@ def add_attempt(
     raw: str,
 ) -> None:
     """Keep what one call said, beside the result. ``raw`` is redacted already."""
-    connection.execute(
-        insert(booking_attempt).values(
-            booking_id=booking_id, kind=kind, outcome=outcome, at=at, cause=cause, sentence=sentence, raw=raw
-        )
-    )
+    values = {"booking_id": booking_id, "kind": kind, "outcome": outcome, "at": at}
+    connection.execute(_ATTEMPT, {**values, "cause": cause, "sentence": sentence, "raw": raw})
 
 
 def not_placed_count(connection: Connection, booking_id: int) -> int:
@@ -124,24 +134,26 @@ def get(connection: Connection, booking_id: int) -> RowMapping:
     return connection.execute(select(booking).where(booking.c.id == booking_id)).mappings().one()
 
 
+_LINES_OF = (
+    select(booking_line, line.c.number, line.c.order_id, line.c.item_id, line.c.sku_id, line.c.spec_id)
+    .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+    .where(booking_line.c.booking_id == bindparam("booking"))
+    .order_by(booking_line.c.id)
+)
+
+
 def lines_of(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
     """The lines of a booking with their numbers and versions, in line order."""
-    query = (
-        select(booking_line, line.c.number, line.c.order_id, line.c.item_id, line.c.sku_id, line.c.spec_id)
-        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
-        .where(booking_line.c.booking_id == booking_id)
-        .order_by(booking_line.c.id)
-    )
-    return connection.execute(query).mappings().all()
+    return connection.execute(_LINES_OF, {"booking": booking_id}).mappings().all()
+
+
+_LINK = update(booking_line).where(booking_line.c.id == bindparam("key"))
 
 
 def link(connection: Connection, booking_line_id: int, provider_order_id: int, provider_line_id: int | None) -> None:
     """Say which provider order and line a booked line became."""
-    connection.execute(
-        update(booking_line)
-        .where(booking_line.c.id == booking_line_id)
-        .values(provider_order_id=provider_order_id, provider_line_id=provider_line_id)
-    )
+    values = {"provider_order_id": provider_order_id, "provider_line_id": provider_line_id}
+    connection.execute(_LINK, {"key": booking_line_id, **values})
 
 
 def free_lines(connection: Connection, booking_line_ids: Sequence[int]) -> None:
@@ -202,13 +214,17 @@ def state_counts(connection: Connection) -> dict[str, int]:
 
 
 def over_booked(connection: Connection) -> list[RowMapping]:
-    """Lines with more pieces in live bookings than the customer ordered (must be none)."""
+    """Lines with more pieces in live bookings than what the customer ordered takes (must be none).
+
+    ``quantity``: pieces sold times pieces bought for each.
+    """
+    wanted = line.c.quantity * line.c.ratio
     booked = func.sum(case((booking_line.c.live, booking_line.c.quantity), else_=0))
     query = (
-        select(line.c.number, line.c.quantity, booked.label("booked"))
+        select(line.c.number, wanted.label("quantity"), booked.label("booked"))
         .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
-        .group_by(line.c.id, line.c.number, line.c.quantity)
-        .having(booked > line.c.quantity)
+        .group_by(line.c.id, line.c.number, line.c.quantity, line.c.ratio)
+        .having(booked > wanted)
         .order_by(line.c.number)
     )
     return list(connection.execute(query).mappings())

@@ -44,7 +44,7 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime, act
     if not events:
         return
     ids = sorted({item.line_id for item in events})
-    _lock_orders(connection, line.c.id, ids)
+    lock_orders(connection, line.c.id, ids)
     before = {row["id"]: row for part in chunks(ids) for row in _lock(connection, part)}
     states = {line_id: line_state(row) for line_id, row in before.items()}
     for item in events:
@@ -61,7 +61,7 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime, act
     refresh_order_statuses(connection, sorted(moved))
 
 
-def _lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> None:
+def lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> None:
     """Lock the orders of the lines whose ``column`` has one of ``values``; SQLite has one writer anyway."""
     if connection.dialect.name == "sqlite":
         return
@@ -86,6 +86,7 @@ def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
             line.c.version,
             line.c.ready_at,
             line.c.open_quantity,
+            line.c.item_id,
             orders.c.payable,
             orders.c.paid_at,
         )
@@ -109,13 +110,17 @@ def line_state(row: RowMapping) -> LineState:
     )
 
 
-def is_ready(state: LineState, payable: bool, open_quantity: int) -> bool:
-    """Order paid in full, status Paid, purchase state ready, something left to buy (design: when a line is ready)."""
-    return payable and open_quantity > 0 and state.status is LineStatus.PAID and state.purchase is PurchaseState.READY
+def is_ready(state: LineState, row: Mapping[Any, Any]) -> bool:
+    """Order paid in full, status Paid, purchase state ready, something left to buy and known what (design).
+
+    ``row``: ``payable``, ``open_quantity`` and ``item_id``.
+    """
+    buyable = row["payable"] and row["open_quantity"] > 0 and row["item_id"] != ""
+    return buyable and state.status is LineStatus.PAID and state.purchase is PurchaseState.READY
 
 
 def _columns(row: RowMapping, state: LineState, at: datetime) -> dict[str, Any]:
-    ready = is_ready(state, row["payable"], row["open_quantity"])
+    ready = is_ready(state, row)
     return {
         "key": row["id"],
         "status": state.status.value,
@@ -205,7 +210,7 @@ def detail() -> Any:
 
 def lock_numbers(connection: Connection, numbers: Sequence[str]) -> dict[str, RowMapping]:
     """State columns of lines by their shown numbers, locked in id order (their orders before them)."""
-    _lock_orders(connection, line.c.number, sorted(numbers))
+    lock_orders(connection, line.c.number, sorted(numbers))
     found: dict[str, RowMapping] = {}
     for part in chunks(sorted(numbers)):
         query = (
@@ -282,6 +287,7 @@ def stream_states(connection: Connection) -> Iterator[RowMapping]:
             line.c.version,
             line.c.ready,
             line.c.open_quantity,
+            line.c.item_id,
             orders.c.payable,
         )
         .join_from(line, orders)

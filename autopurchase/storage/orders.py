@@ -74,10 +74,10 @@ def known(
 
 
 def _lock(connection: Connection, wanted: ColumnElement[bool]) -> None:
-    """Lines before orders, each by id: the order in which every writer of history comes to them."""
+    """Orders before lines, each by id: the order in which every writer of history comes to them."""
+    connection.execute(select(orders.c.id).where(wanted).order_by(orders.c.id).with_for_update(key_share=True))
     lines = select(line.c.id).join_from(line, orders).where(wanted).order_by(line.c.id)
     connection.execute(lines.with_for_update(of=line))
-    connection.execute(select(orders.c.id).where(wanted).order_by(orders.c.id).with_for_update())
 
 
 def taken(connection: Connection, order_numbers: Sequence[str], line_numbers: Sequence[str]) -> tuple[set[str], ...]:
@@ -133,7 +133,9 @@ def _reserve(connection: Connection, table: Table, count: int) -> list[int]:
 
 def _line_row(order_id: int, item: NewLine, at: datetime) -> dict[str, Any]:
     state = fold(item.events)
-    ready = is_ready(state, item.payable, item.values["open_quantity"])
+    ready = is_ready(
+        state, {"payable": item.payable, **{name: item.values[name] for name in ("open_quantity", "item_id")}}
+    )
     return {
         **item.values,
         "order_id": order_id,
@@ -208,11 +210,19 @@ def forget_rejects(connection: Connection, run_id: int) -> None:
 
 
 def save_progress(
-    connection: Connection, run_id: int, done: int, out: Mapping[str, Any], *, total: int | None = None
+    connection: Connection, run_id: int, done: int, out: Mapping[str, Any], at: datetime, *, total: int | None = None
 ) -> None:
-    """How far an import is and what it did so far; a total is known only at its end."""
-    values: dict[str, Any] = {"done": done, "out": dict(out)} | ({} if total is None else {"total": total})
+    """How far an import is at ``at`` and what it did so far; a total is known only at its end."""
+    values: dict[str, Any] = {"done": done, "out": dict(out), "beat_at": at}
+    values |= {} if total is None else {"total": total}
     connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def silent_imports(connection: Connection, since: datetime) -> list[RowMapping]:
+    """Imports that run and gave no sign of life since then."""
+    alive = func.coalesce(run.c.beat_at, run.c.started_at, run.c.created_at)
+    query = select(run).where(run.c.kind == "import", run.c.state == "running", alive < since).order_by(run.c.id)
+    return list(connection.execute(query).mappings())
 
 
 def reject_row(position: str, reason: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -240,7 +240,7 @@ class Workspace:
 
 
 def _agrees(row: Any, state: LineState, payable: Mapping[int, bool]) -> bool:
-    ready = lines.is_ready(state, payable[row["order_id"]], row["open_quantity"])
+    ready = lines.is_ready(state, {**row, "payable": payable[row["order_id"]]})
     return line_state(row) == state and row["ready"] == ready
 
 
