@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import text
 
-from autopurchase.engine.slots import _LOCK_CLASS as SLOT_LOCKS
+from autopurchase.engine.slots import LOCK_CLASS
 from autopurchase.storage.database import Database
 
 
@@ -32,4 +32,4 @@ def _slots_held(db: Database) -> int:
         "and database = (select oid from pg_database where datname = current_database())"
     )
     with db.read() as connection:
-        return int(connection.execute(query, {"slots": SLOT_LOCKS}).scalar_one())
+        return int(connection.execute(query, {"slots": LOCK_CLASS}).scalar_one())

@@ -20,7 +20,8 @@ from autopurchase.engine.queue import APP
 
 log = logging.getLogger(__name__)
 
-_LOCK_CLASS = 0x617075
+#: class of the advisory locks that are the slots
+LOCK_CLASS = 0x617075
 _SLOTS = 64
 _PREFIX = "slot-"
 #: one that lost its lock notices within CHECK seconds and exits; its work is taken over only GRACE later
@@ -36,7 +37,7 @@ def _connect(url: str) -> psycopg.Connection:
 
 
 def _lock(connection: psycopg.Connection, slot: int) -> bool:
-    row = connection.execute("select pg_try_advisory_lock(%s, %s)", (_LOCK_CLASS, slot)).fetchone()
+    row = connection.execute("select pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, slot)).fetchone()
     return bool(row and row[0])
 
 
@@ -106,4 +107,4 @@ def _reap(client: DBOSClient, connection: psycopg.Connection, own: str) -> None:
                 ids = [key for key, _, name in left if name == queue]
                 client.resume_workflows(ids, queue_name=queue or None)
         finally:
-            connection.execute("select pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, slot))
+            connection.execute("select pg_advisory_unlock(%s, %s)", (LOCK_CLASS, slot))

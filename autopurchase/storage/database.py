@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ class Database:
         if not path or path == ":memory:":
             raise BadInput("The SQLite database must be a file: several processes share it.")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # customers' data: for its owner only; what cannot be opened is told below
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
             with closing(sqlite3.connect(path, timeout=30)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")

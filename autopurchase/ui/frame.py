@@ -20,7 +20,7 @@ def run(page: st.Page) -> None:
 def _open_workspace() -> None:
     """See to the worker, and draw what belongs above every page."""
     opened = workspace()
-    keeper.keep_worker(opened.home)
+    keeper.keep_worker(opened)
     st.logo(":material/shopping_cart_checkout:", size="small")
     if _is_demo():
         _banner()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from autopurchase.wiring import worker_command
+from autopurchase.engine.alive import workers
+from autopurchase.wiring import Workspace, worker_command
 
 BUSY = 75  # exit code of a worker that found another one holding the workspace
 _SHORT, _STANDBY, _LONGEST, _STEADY = 0.5, 3.0, 30.0, 60.0
@@ -19,19 +20,24 @@ _log = logging.getLogger(__name__)
 
 
 @st.cache_resource(show_spinner=False)
-def keep_worker(home: Path) -> threading.Thread:
-    """Start the keeper of the workspace ``home``."""
-    keeper = threading.Thread(target=_keep, args=(home,), name="worker-keeper", daemon=True)
+def keep_worker(_opened: Workspace) -> threading.Thread:
+    """Start the keeper of an open workspace."""
+    keeper = threading.Thread(target=_keep, args=(_opened,), name="worker-keeper", daemon=True)
     keeper.start()
     return keeper
 
 
-def _keep(home: Path) -> None:
-    """Start the worker again whenever it ends, with growing pauses while it ends at once."""
+def _keep(opened: Workspace) -> None:
+    """Start the worker again whenever it ends, with growing pauses while it ends at once.
+
+    While somebody else's worker is at work, only its lock is looked at: starting a process to be told so is dear.
+    """
     pause = _SHORT
     while True:
+        while workers(opened.context.db, opened.home):
+            time.sleep(_STANDBY)
         began = time.monotonic()
-        code = _run(home)
+        code = _run(opened.home)
         pause = _next_pause(code, time.monotonic() - began, pause)
         time.sleep(pause)
 

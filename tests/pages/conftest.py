@@ -27,7 +27,7 @@ def readable_errors() -> None:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A configured workspace without orders, which the pages open too; no worker runs beside it."""
     monkeypatch.setenv("AUTOPURCHASE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(keeper, "keep_worker", lambda home: None)
+    monkeypatch.setattr(keeper, "keep_worker", lambda opened: None)
     st.cache_data.clear()
     st.cache_resource.clear()
     opened = wiring.open_workspace()
@@ -41,7 +41,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """The same with lines in every state."""
     monkeypatch.setenv("AUTOPURCHASE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(keeper, "keep_worker", lambda home: None)
+    monkeypatch.setattr(keeper, "keep_worker", lambda opened: None)
     st.cache_data.clear()
     st.cache_resource.clear()
     opened = wiring.open_workspace()
