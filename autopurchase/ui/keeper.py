@@ -34,12 +34,20 @@ def _keep(opened: Workspace) -> None:
     """
     pause = _SHORT
     while True:
-        while workers(opened.context.db, opened.home):
+        while _somebody_works(opened):
             time.sleep(_STANDBY)
         began = time.monotonic()
         code = _run(opened.home)
         pause = _next_pause(code, time.monotonic() - began, pause)
         time.sleep(pause)
+
+
+def _somebody_works(opened: Workspace) -> bool:
+    try:
+        return workers(opened.context.db, opened.home) > 0
+    except Exception:  # the database is away: the worker we start will say so in its log
+        _log.exception("cannot see whether a worker is at work")
+        return False
 
 
 def _run(home: Path) -> int:
