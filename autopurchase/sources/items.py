@@ -11,23 +11,32 @@ from autopurchase.sources.links import Item, item_of, resolve
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An item with the sku as each provider names it: ``sku_id`` at Taobao, ``spec_id`` at 1688."""
+    """An item with the sku as each provider names it: ``sku_id`` at Taobao, ``spec_id`` at 1688.
+
+    ``unclear``: the sentence that says why it is not known; a mapping of the product may say it instead.
+    """
 
     link: str
-    provider: str
-    item_id: str
+    provider: str = ""
+    item_id: str = ""
     sku_id: str = ""
     spec_id: str = ""
+    unclear: str = ""
 
 
-def wanted(own: str, general: str, own_sku: str = "", general_sku: str = "") -> Wanted:
+def wanted(own: str, general: str, own_sku: str = "", general_sku: str = "", product_key: str = "") -> Wanted:
     """What to buy for a line. ``own``: link and sku of the line itself; ``general``: those of its product.
 
     The line's own link comes first. The product's sku belongs to the product's link, so it counts only when both show
-    the same item. Raises BadInput that says why neither link shows an item.
+    the same item. Raises BadInput when neither link shows an item and the line has no product that could be mapped.
     """
     link = own or general
-    item = resolve(link)
+    try:
+        item = resolve(link)
+    except BadInput as reason:
+        if not product_key:
+            raise
+        return Wanted(link, unclear=reason.sentence)
     product_sku = general_sku if _same_item(own, general) else ""
     in_link = (item.sku_id, product_sku) if own else (product_sku, item.sku_id)
     return _wanted(link, item, own_sku or next(filter(None, in_link), ""))

@@ -198,6 +198,15 @@ def test_a_line_that_is_no_item_is_a_reject_and_the_rest_is_given(shop: ShopifyS
     assert [(each.external_id, [line.line_no for line in each.lines]) for each in orders] == [(order, [2])]
 
 
+def test_a_line_that_does_not_say_what_to_buy_waits_for_a_mapping_of_its_variant(
+    shop: ShopifyShop, source: ShopifySource
+) -> None:
+    line = read(source, shop.place([{**LINE, "attributes": {}, "variant": {"options": {"Title": "Default"}}}])).lines[0]
+    assert (line.provider, line.item_id, line.configuration) == ("", "", "")
+    assert line.product_key == "gid://shopify/ProductVariant/1"
+    assert "no link" in line.unclear
+
+
 def test_the_variant_is_read_before_its_product_and_the_line_before_both(
     shop: ShopifyShop, source: ShopifySource
 ) -> None:

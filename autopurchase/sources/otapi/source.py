@@ -93,7 +93,7 @@ class OtapiSource:
                 yield from _read(reader, order_id, details)
 
     def get(self, external_id: str) -> ShopOrder | None:
-        """One fresh order; lines of which it is not known what to buy are left out."""
+        """One fresh order; lines that cannot be taken are left out."""
         reader = self._reader()
         details = self._details(external_id)
         return reader.order(details)[0] if details is not None else None

@@ -14,7 +14,7 @@ from autopurchase.domain.errors import BadInput
 from autopurchase.domain.money import Money, digits
 from autopurchase.domain.order import LineStatus
 from autopurchase.domain.shop import Reject, ShopLine, ShopOrder
-from autopurchase.sources.links import resolve
+from autopurchase.sources.items import Wanted, wanted
 from autopurchase.sources.otapi import comments
 from autopurchase.sources.otapi.manifest import Settings
 
@@ -61,7 +61,7 @@ class Reader:
     statuses: Statuses
 
     def order(self, details: Node) -> tuple[ShopOrder, list[Reject]]:
-        """The order with the lines that can be bought, and those of which it is not known what to buy.
+        """The order with its lines, and those that cannot be taken: parts of a piece, or no item at all.
 
         Cancelled lines are in neither, but keep their number. Raises BadInput when the order cannot be read.
         """
@@ -130,15 +130,15 @@ class Reader:
         return lines, rejects
 
     def _line(self, info: Node, node: Node, number: int) -> ShopLine:
-        provider, item_id, sku, link = self._item(node)
+        item = self._item(node)
         quantity = self.quantity(node)
         return ShopLine(
             external_id=self.field(node, "id"),
             line_no=number,
-            provider=provider,
-            item_id=item_id,
-            sku_id=sku if provider != "alibaba1688" else "",
-            spec_id=sku if provider == "alibaba1688" else "",
+            provider=item.provider,
+            item_id=item.item_id,
+            sku_id=item.sku_id,
+            spec_id=item.spec_id,
             quantity=quantity,
             open_quantity=max(0, quantity - self.sent(node)),
             unit_price=_rounded(_decimal(self.field(node, "price")), self.currency(info)),
@@ -147,21 +147,27 @@ class Reader:
             configuration_original=self.field(node, "original"),
             seller_id=self.field(node, "seller_id"),
             seller_name=self.field(node, "seller_name"),
-            item_url=link,
+            item_url=item.link,
             photo_url=self.field(node, "photo"),
             customer_comment=self.field(node, "comment"),
             status=self.statuses.line_word(self.field(node, "status")),
+            product_key=self._product_key(node),
+            unclear=item.unclear,
             extras={"shop_status": self.field(node, "status")},
         )
 
-    def _item(self, node: Node) -> tuple[str, str, str, str]:
-        """Provider, item, sku and link. 1688's items are told from Taobao's by the beginning of their id."""
+    def _item(self, node: Node) -> Wanted:
+        """What to buy: by the item's id, of which the beginning tells 1688's from Taobao's; other goods by their link."""
         given, link, prefix = self.field(node, "item"), self.field(node, "link"), self.settings.alibaba_prefix
         if prefix and given.startswith(prefix):
-            item = resolve(given.removeprefix(prefix), "alibaba1688")
-        else:
-            item = resolve(given, "taobao") if given.isdigit() else resolve(link)
-        return item.provider, item.item_id, self.field(node, "sku"), link or _ITEM_LINKS[item.provider].format(item[1])
+            link = _ITEM_LINKS["alibaba1688"].format(given.removeprefix(prefix))
+        elif given.isdigit():
+            link = _ITEM_LINKS["taobao"].format(given)
+        return wanted(link, "", self.field(node, "sku"), "", self._product_key(node))
+
+    def _product_key(self, node: Node) -> str:
+        """The shop's id of what was sold: item and configuration."""
+        return ":".join(filter(None, (self.field(node, "item"), self.field(node, "sku"))))
 
     def field(self, node: Node, name: str) -> str:
         """A field of a line as text, by the names it may have."""

@@ -63,7 +63,7 @@ def _line(names: Mapping[str, str]) -> str:
     return f"""
     id title variantTitle sku quantity currentQuantity unfulfilledQuantity image {{ url }}
     discountedUnitPriceAfterAllDiscountsSet {{ ...money }} customAttributes {{ key value }}
-    variant {{ sku selectedOptions {{ name value }} {wanted} product {{ id {wanted} }} }}"""
+    variant {{ id sku selectedOptions {{ name value }} {wanted} product {{ id {wanted} }} }}"""
 
 
 MONEY = " fragment money on MoneyBag { shopMoney { amount currencyCode } }"

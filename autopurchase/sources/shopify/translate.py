@@ -31,7 +31,7 @@ class Reader:
     names: Mapping[str, str]
 
     def order(self, node: Node) -> tuple[ShopOrder, list[Reject]]:
-        """The order with the lines that can be bought, and those of which it is not known what to buy.
+        """The order with its lines, and those that name neither an item nor a product.
 
         Lines taken out in full are in neither, but keep their number. Raises BadInput when the order cannot be read.
         """
@@ -97,6 +97,8 @@ class Reader:
             customer_comment="\n".join(
                 filter(None, (self._attribute(line, "note_attribute"), str(node.get("note") or "")))
             ),
+            product_key=_product_key(line),
+            unclear=item.unclear,
             extras={"sku": str(line.get("sku") or variant.get("sku") or "")},
         )
 
@@ -106,6 +108,7 @@ class Reader:
             self._metafield(line, "url_metafield"),
             self._attribute(line, "sku_attribute"),
             self._metafield(line, "sku_metafield"),
+            _product_key(line),
         )
 
     def _attribute(self, line: Node, setting: str) -> str:
@@ -192,6 +195,11 @@ def _state(node: Node) -> str:
 def _age(line: Node) -> tuple[int, str]:
     """Sorts lines as they were added: their ids grow."""
     return len(str(line["id"])), str(line["id"])
+
+
+def _product_key(line: Node) -> str:
+    """The shop's id of the variant that was sold, else its sku: of a product that was deleted, only that remains."""
+    return str((line.get("variant") or {}).get("id") or line.get("sku") or "")
 
 
 def _configuration(line: Node) -> str:

@@ -78,7 +78,7 @@ class WooSource:
             yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
-        """One fresh order; lines of which it is not known what to buy are left out."""
+        """One fresh order; lines that cannot be taken are left out."""
         try:
             node = self._client.one(f"/orders/{_number(external_id)}")
         except NotThere:

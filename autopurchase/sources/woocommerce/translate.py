@@ -47,7 +47,7 @@ class Reader:
     settings: Settings
 
     def order(self, node: Node, refunds: Sequence[Node], goods: Goods) -> tuple[ShopOrder, list[Reject]]:
-        """The order with the lines that can be bought, and those of which it is not known what to buy.
+        """The order with its lines, and those that cannot be taken: parts of a piece, or neither link nor product.
 
         Lines given back in full are in neither, but keep their number, and their worth leaves the total: what remains
         may be bought. Money given back without lines stays a refund. Raises BadInput when the order cannot be read.
@@ -135,13 +135,15 @@ class Reader:
             item_url=item.link,
             photo_url=str((line.get("image") or {}).get("src") or ""),
             customer_comment=self._comment(node, line),
+            product_key=product_key(line),
+            unclear=item.unclear,
             extras={"sku": str(line.get("sku") or ""), "payment_method": str(node.get("payment_method") or "")},
         )
 
     def _item(self, line: Node, goods: Goods) -> Wanted:
         url, sku = (self.settings.names.get(name, "") for name in ("url_meta", "sku_meta"))
         product = ProductText(line, goods)
-        return wanted(meta(line, url), product.text(url), meta(line, sku), product.text(sku))
+        return wanted(meta(line, url), product.text(url), meta(line, sku), product.text(sku), product_key(line))
 
     def text(self, line: Node, goods: Goods, setting: str) -> str:
         """Meta data of the line, else of its variation, else of its product."""
@@ -179,6 +181,11 @@ class ProductText:
 def product_keys(line: Node) -> Iterator[str]:
     """Keys of a line's variation and product among the goods."""
     yield from (str(line[name]) for name in ("variation_id", "product_id") if line.get(name))
+
+
+def product_key(line: Node) -> str:
+    """The shop's id of what was sold: of the variation, else of the product, else the sku."""
+    return next(product_keys(line), "") or str(line.get("sku") or "")
 
 
 def meta(node: Node, name: str) -> str:
