@@ -21,8 +21,6 @@ from autopurchase.ui.workspace import context
 
 OPEN = "plan.open"  # session state: which plan the drawer shows
 PICKS = "ready"
-#: purchases shown with their lines; the rest as totals
-SHOWN = 200
 
 
 def request(person: Person, session: str, lines: Sequence[str], options: PlanOptions | None = None) -> None:

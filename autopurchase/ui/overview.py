@@ -14,7 +14,7 @@ from autopurchase.domain.money import amount_text
 from autopurchase.storage import figures
 from autopurchase.ui import cells, tables
 from autopurchase.ui.links import to
-from autopurchase.ui.words import _, ago, coarse, plural, when
+from autopurchase.ui.words import _, ago, coarse, when
 from autopurchase.ui.workspace import context, reading
 
 READY, PURCHASED = "pages/operate/ready.py", "pages/operate/purchased.py"
@@ -180,7 +180,7 @@ def _session(row: Row, now: datetime) -> None:
     with st.container(border=True, gap="xxsmall", height="stretch"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link(SESSIONS, label=f"**{row['name']}**", query_params={"session": row["name"]}, width="stretch")
-            tables.session_badge(row["state"])
+            tables.badge(row["state"])
         st.caption(_("Synchronized {ago}").format(ago=ago(row["synced_at"], now)))
         if row["sync_error"]:
             st.caption(f":red[{row['sync_error']}]")
@@ -216,8 +216,3 @@ def _sum(rows: Sequence[Row], key: str) -> dict[str, int]:
     for row in rows:
         found[row[key]] = found.get(row[key], 0) + int(row["sum_minor"])
     return found
-
-
-def lines_words(count: int) -> str:
-    """``1 line`` or ``5 lines``."""
-    return plural("{n} line", "{n} lines", count)

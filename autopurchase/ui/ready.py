@@ -20,7 +20,7 @@ from autopurchase.ui.workspace import context, reading
 
 NAME = "ready"
 SIZES = (100, 500, 1000)
-HEIGHT = 475
+HEIGHT = 440
 
 
 def stamp() -> str:

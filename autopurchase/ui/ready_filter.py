@@ -39,8 +39,8 @@ def draw() -> ReadyFilter:
             _("Search"),
             "ready_text",
             icon=":material/search:",
-            placeholder=_("title, item or line number"),
-            width=225,
+            placeholder=_("title, item, line"),
+            width=170,
             **hidden,
         )
         more = _more()

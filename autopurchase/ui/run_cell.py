@@ -13,7 +13,6 @@ from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
 from autopurchase.ui import downloads, drawer, feedback, tables
 from autopurchase.ui.guard import Person
-from autopurchase.ui.links import to
 from autopurchase.ui.order import EVENTS, event_words
 from autopurchase.ui.words import _, plural, when, when_full
 from autopurchase.ui.workspace import context, reading
@@ -258,8 +257,3 @@ def _again(person: Person, row: Row) -> None:
         st.page_link(
             "pages/operate/ready.py", label=words, icon=":material/front_hand:", query_params={"ready_lines": "held"}
         )
-
-
-def link(run_id: int) -> str:
-    """Address of a cell, shown as its number."""
-    return to("journal", f"[{run_id}]", run=run_id)

@@ -62,9 +62,6 @@ def badge(code: str) -> None:
     st.badge(word(code), color=COLOURS.get(code, "gray"), width="content")
 
 
-session_badge = badge
-
-
 def state_column(label: str, codes: Sequence[str], **more: Any) -> Any:
     """A column of lists with one state word each, coloured; cells are ``[word(code)]``."""
     return st.column_config.MultiselectColumn(
