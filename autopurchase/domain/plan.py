@@ -46,7 +46,11 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A ready line as the plan sees it. ``seen`` is the unit price (CNY) the customer's price was made from."""
+    """A ready line as the plan sees it. ``seen`` is the unit price (CNY) the customer's price was made from.
+
+    ``quantity``: pieces to buy, ``ratio`` for each one sold. ``paid``: what the customer pays for them; ``rate``: CNY for
+    one unit of its currency as decimal text, empty when none was known.
+    """
 
     number: str
     version: int
@@ -61,6 +65,21 @@ class Candidate:
     seller_id: str
     seller_name: str
     seen: Money | None
+    configuration_shown: str = ""
+    configuration_original: str = ""
+    ratio: int = 1
+    paid: Money | None = None
+    rate: str = ""
+
+
+def margin(item: Candidate, cost: Money) -> tuple[int | None, str]:
+    """What is left in fen of the customer's price after ``cost`` (CNY, goods alone); else None and why."""
+    if item.paid is None:
+        return None, "no price"
+    if not item.rate:
+        return None, f"no rate for {item.paid.currency}"
+    worth = (item.paid.decimal() * Decimal(item.rate)).scaleb(2).to_integral_value(ROUND_HALF_UP)
+    return int(worth) - cost.minor, ""
 
 
 def group(lines: Sequence[Candidate], *, merge_by_seller: bool, max_skus: int) -> list[list[Candidate]]:

@@ -43,7 +43,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class PreviewLine:
-    """What the provider says of a line now. ``cause``: empty when it can be bought; ``price``: per unit."""
+    """What the provider says of a line now. ``cause``: empty when it can be bought; ``price``: per unit.
+
+    ``words``: title and configuration in the provider's own words, where the preview tells them.
+    """
 
     number: str
     price: Money | None = None
@@ -51,6 +54,7 @@ class PreviewLine:
     stock: int | None = None
     cause: str = ""
     text: str = ""
+    words: str = ""
     prepared: Mapping[str, str] = field(default_factory=dict)
 
 

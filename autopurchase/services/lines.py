@@ -38,6 +38,9 @@ def make_ready(ctx: Context, actor: Actor, picks: Mapping[str, int], reason: str
         wrong = [number for number, row in rows.items() if row["purchase"] != PurchaseState.PROBLEM]
         if wrong:
             raise BadInput(f"Only held lines return to ready; these are not held: {', '.join(wrong[:10])}.")
+        unknown = [number for number, row in rows.items() if not row["item_id"]]
+        if unknown:
+            raise BadInput(f"It is not known what to buy for {', '.join(unknown[:10])}: map the shop's product first.")
         call = f"shop.make_ready({list(rows)!r}, reason={reason!r})"
         return _record(ctx, tx, actor, "make_ready", call, rows, "made_ready", {"reason": reason})
 

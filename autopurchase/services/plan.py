@@ -13,7 +13,7 @@ from typing import Any
 from autopurchase.domain.causes import cause
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Misuse
 from autopurchase.domain.money import Money, totals
-from autopurchase.domain.plan import Candidate, PlanOptions, group, over_tolerance, plan_hash
+from autopurchase.domain.plan import Candidate, PlanOptions, group, margin, over_tolerance, plan_hash
 from autopurchase.domain.purchase import Preview, PreviewLine, Purchase, PurchaseLine
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
@@ -193,10 +193,10 @@ def _candidates(ctx: Context, config: SessionConfig, numbers: Sequence[str], dra
         rows = lines.find(tx, list(fitting))
     found = []
     for number, row in rows.items():
-        if row["ready"] and not held.get(row["order_id"]):
+        if cause_of_order := held.get(row["order_id"]):
+            draft.leave_out(number, cause_of_order, _why_not(row))
+        elif _fits(row, config, draft):
             found.append(_candidate(row))
-        else:
-            draft.leave_out(number, held.get(row["order_id"]) or row["cause"] or "drifted", _why_not(row))
     return found
 
 
@@ -232,10 +232,15 @@ def _candidate(row: Row) -> Candidate:
         spec_id=row["spec_id"],
         title=row["title"],
         configuration=row["configuration_original"] or row["configuration"],
-        quantity=row["open_quantity"],
+        quantity=row["open_quantity"] * row["ratio"],
         seller_id=row["seller_id"],
         seller_name=row["seller_name"],
         seen=None if row["reference_fen"] is None else Money(row["reference_fen"], "CNY"),
+        configuration_shown=row["configuration"],
+        configuration_original=row["configuration_original"],
+        ratio=row["ratio"],
+        paid=Money(row["unit_price_minor"], row["currency"]) * row["open_quantity"],
+        rate=row["rate"],
     )
 
 
@@ -343,6 +348,7 @@ def _notes(kept: Sequence[tuple[Candidate, PreviewLine]], total: Money | None) -
 
 def _frozen_line(item: Candidate, answer: PreviewLine) -> dict[str, Any]:
     price = answer.price or Money(0, "CNY")
+    left, unknown = margin(item, answer.amount or price * item.quantity)
     return {
         "number": item.number,
         "version": item.version,
@@ -352,9 +358,15 @@ def _frozen_line(item: Candidate, answer: PreviewLine) -> dict[str, Any]:
         "spec_id": item.spec_id,
         "title": item.title,
         "configuration": item.configuration,
+        "configuration_shown": item.configuration_shown,
+        "configuration_original": item.configuration_original,
+        "provider_words": answer.words,
         "quantity": item.quantity,
+        "ratio": item.ratio,
         "price_fen": price.minor,
         "seen_fen": item.seen.minor if item.seen else None,
+        "margin_fen": left,
+        "margin_reason": unknown,
         "prepared": dict(answer.prepared),
     }
 

@@ -15,11 +15,12 @@ from autopurchase.providers.taobao.translate import Reader, fen, line_totals
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """One configuration: distribution id, stock in pieces, unit price before the preview."""
+    """One configuration: distribution id, stock in pieces, unit price before the preview, its options in words."""
 
     mp_sku_id: str
     stock: int | None
     price: Money | None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Item:
     minimum: int = 1
     skus: Mapping[str, Sku] | None = None
     text: str = ""
+    title: str = ""
 
 
 def item(data: Mapping[str, Any], price_field: str) -> Item:
@@ -39,10 +41,17 @@ def item(data: Mapping[str, Any], price_field: str) -> Item:
             mp_sku_id=as_text(sku.get("mp_skuId")),
             stock=as_int(sku.get("quantity")),
             price=fen(as_int(sku.get(price_field)) or as_int(sku.get("price"))),
+            words=_options(as_list(sku.get("properties"))),
         )
         for sku in as_list(data.get("sku_list"))
     }
-    return Item(as_text(data.get("mp_id")), as_int(data.get("begin_amount")) or 1, skus)
+    minimum = as_int(data.get("begin_amount")) or 1
+    return Item(as_text(data.get("mp_id")), minimum, skus, title=as_text(data.get("title")))
+
+
+def _options(properties: Sequence[Mapping[str, Any]]) -> str:
+    named = ((as_text(each.get("prop_name")), as_text(each.get("value_name"))) for each in properties)
+    return "; ".join(f"{name}: {value}" if name else value for name, value in named if value)
 
 
 def prepare(line: PurchaseLine, found: Item, wanted: int) -> PreviewLine:
@@ -61,7 +70,8 @@ def prepare(line: PurchaseLine, found: Item, wanted: int) -> PreviewLine:
     if sku.stock is not None and sku.stock < wanted:
         return _held(line, "out_of_stock", f"{sku.stock} in stock, {wanted} wanted.", sku)
     ids = {"mp_id": found.mp_id, "mp_sku_id": sku.mp_sku_id}
-    return PreviewLine(line.number, price=sku.price, stock=sku.stock, prepared=ids)
+    words = " · ".join(filter(None, (found.title, sku.words)))
+    return PreviewLine(line.number, price=sku.price, stock=sku.stock, words=words, prepared=ids)
 
 
 def _held(line: PurchaseLine, cause: str, text: str, sku: Sku | None = None) -> PreviewLine:
