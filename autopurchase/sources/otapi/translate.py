@@ -157,7 +157,7 @@ class Reader:
         )
 
     def _item(self, node: Node) -> Wanted:
-        """What to buy: by the item's id, of which the beginning tells 1688's from Taobao's; other goods by their link."""
+        """What to buy: by the item's id, whose beginning tells 1688's from Taobao's; other goods by their link."""
         given, link, prefix = self.field(node, "item"), self.field(node, "link"), self.settings.alibaba_prefix
         if prefix and given.startswith(prefix):
             link = _ITEM_LINKS["alibaba1688"].format(given.removeprefix(prefix))
