@@ -199,6 +199,14 @@ def test_a_parcel_packed_by_hand_is_the_same_shipment_and_a_cancelled_one_is_non
     assert shipment.find(node, asked, "SF-1") is None
 
 
+def test_packed_pieces_that_no_fulfilment_shows_stand_in_the_way_of_packing_more(node: dict[str, Any]) -> None:
+    packed, other = item(node, "A1-2"), item(node, "T1-1")
+    assert shipment.hidden(node, {packed["id"]: 1, other["id"]: 1}) == ""
+    packed["detail"]["fulfilled_quantity"] = 2
+    assert "2 packed pieces" in shipment.hidden(node, {packed["id"]: 1})
+    assert shipment.hidden(node, {other["id"]: 1}) == ""
+
+
 def test_settings_are_checked_and_the_key_is_not_shown() -> None:
     good = settings(GOOD)
     assert (good.base_url, good.days, good.notify) == ("https://shop.example.com", 0, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +20,27 @@ def key(asked: Mapping[str, int], number: str) -> str:
 
 def find(node: Node, asked: Mapping[str, int], number: str) -> Node | None:
     """The fulfilment that is this shipment: it carries our key, or was made by hand with the same parcel in it."""
-    live = [each for each in node.get("fulfillments") or [] if not each.get("canceled_at")]
-    ours = [each for each in live if (each.get("metadata") or {}).get(KEY) == key(asked, number)]
-    same = [each for each in live if number in _numbers(each) and _contents(each) == asked] if number else []
+    ours = [each for each in live(node) if (each.get("metadata") or {}).get(KEY) == key(asked, number)]
+    same = [each for each in live(node) if number in _numbers(each) and _contents(each) == asked] if number else []
     return next(iter(ours + same), None)
+
+
+def hidden(node: Node, asked: Mapping[str, int]) -> str:
+    """Why nothing more may be packed, or ``""``.
+
+    The shop counts packed pieces and shows fulfilments by two writes. Power lost between them leaves pieces that no
+    fulfilment shows: perhaps those of this very shipment, which must not be packed twice.
+    """
+    shown: Counter[str] = Counter()
+    for each in live(node):
+        shown.update(_contents(each))
+    for item in node["items"]:
+        line_id, packed = str(item["id"]), int(item["detail"].get("fulfilled_quantity") or 0)
+        if line_id in asked and packed > shown[line_id]:
+            return (
+                f"the shop counts {packed} packed pieces of line {line_id} and shows {shown[line_id]}: correct it there"
+            )
+    return ""
 
 
 def sent(fulfilment: Node) -> bool:
@@ -46,6 +64,11 @@ def shipment(settings: Settings, asked: Mapping[str, int], number: str) -> dict[
     return {"items": _items(asked), "labels": labels, "no_notification": not settings.notify}
 
 
+def live(node: Node) -> list[Node]:
+    """Fulfilments that were not cancelled."""
+    return [each for each in node.get("fulfillments") or [] if not each.get("canceled_at")]
+
+
 def _items(asked: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"id": line_id, "quantity": quantity} for line_id, quantity in asked.items()]
 
@@ -54,5 +77,8 @@ def _numbers(fulfilment: Node) -> set[str]:
     return {str(label["tracking_number"]) for label in fulfilment.get("labels") or []}
 
 
-def _contents(fulfilment: Node) -> dict[str, int]:
-    return {str(part["line_item_id"]): int(part["quantity"]) for part in fulfilment.get("items") or []}
+def _contents(fulfilment: Node) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for part in fulfilment.get("items") or []:
+        counts[str(part["line_item_id"])] += int(part["quantity"])
+    return counts

@@ -80,7 +80,7 @@ class MedusaSource:
             return "already"
         if not known:
             still_open = {str(item["id"]): open_quantity(item) for item in node["items"]}
-            if reason := shipments.refusal(asked, still_open):
+            if reason := shipments.refusal(asked, still_open) or shipment.hidden(node, asked):
                 return f"refused: {reason}"
         try:
             self._ship(external_id, known or self._fulfil(external_id, asked, carrier, number), asked, number)
