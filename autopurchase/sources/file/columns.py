@@ -13,14 +13,15 @@ Row = Mapping[str, str]
 REQUIRED = (
     "order_number",
     "line_no",
-    "provider",
-    "item_id",
     "quantity",
     "unit_price",
     "currency",
     "created_at",
 )
+#: what says what to buy; a ``product_key`` alone leaves it to a mapping
+ITEM = ("provider", "item_id")
 OPTIONAL = (
+    "product_key",
     "sku_id",
     "spec_id",
     "title",
@@ -41,7 +42,7 @@ OPTIONAL = (
     "delivery_service",
     "status",
 )
-KNOWN = frozenset(REQUIRED + OPTIONAL)
+KNOWN = frozenset(REQUIRED + ITEM + OPTIONAL)
 
 
 @lru_cache(1024)
@@ -53,11 +54,12 @@ def column(text: str) -> str:
 def check_columns(names: Iterable[str]) -> tuple[str, ...]:
     """The columns of a file from its heading. Raises BadInput naming what is missing or doubled."""
     found = tuple(column(name) for name in names)
-    missing = [name for name in REQUIRED if name not in found]
+    needed = REQUIRED if "product_key" in found else ITEM + REQUIRED
+    missing = [name for name in needed if name not in found]
     if missing:
         raise BadInput(
-            f"The file has no column {_list(missing)}. Needed are {_list(REQUIRED)}; may be there: "
-            f"{_list(OPTIONAL)}. Found: {_list(found) or 'nothing'}. Put these names into the first row."
+            f"The file has no column {_list(missing)}. Needed are {_list(REQUIRED)}, and {_list(ITEM)} or product_key; "
+            f"may be there: {_list(OPTIONAL)}. Found: {_list(found) or 'nothing'}. Put these names into the first row."
         )
     doubled = sorted({name for name in found if name and found.count(name) > 1})
     if doubled:

@@ -12,7 +12,7 @@ from autopurchase.domain.money import Money
 from autopurchase.domain.order import FINAL, LineStatus
 from autopurchase.domain.shop import ShopLine, ShopOrder
 from autopurchase.sources.file import cells
-from autopurchase.sources.file.columns import REQUIRED, Row, extras
+from autopurchase.sources.file.columns import ITEM, REQUIRED, Row, extras
 
 _SHIPPED = FINAL | {LineStatus.SHIPPED}
 
@@ -73,7 +73,7 @@ def line(row: Row, currency: str, decimal_comma: bool, providers: frozenset[str]
     return ShopLine(
         external_id=f"{number}-{line_no}",
         line_no=line_no,
-        provider=_provider(row["provider"], providers),
+        **_item(row, providers),
         quantity=quantity,
         open_quantity=0 if stated in _SHIPPED else quantity,
         unit_price=cells.amount("unit_price", row["unit_price"], currency, decimal_comma),
@@ -128,9 +128,22 @@ def goods_total(lines: Sequence[ShopLine], currency: str) -> Money:
 
 def check_required(row: Row) -> None:
     """Raise BadInput naming the needed cells that are empty."""
-    empty = [name for name in REQUIRED if not row.get(name)]
+    empty = [name for name in (REQUIRED if row.get("product_key") else ITEM + REQUIRED) if not row.get(name)]
     if empty:
         raise BadInput(f"{', '.join(empty)} must be filled in.")
+
+
+def _item(row: Row, providers: frozenset[str]) -> dict[str, str]:
+    """What to buy, and the product that was sold: its own id, else the item and its configuration."""
+    given = cells.exact("product_key", row.get("product_key", ""))
+    if given and not (row.get("provider") and row.get("item_id")):
+        return {"provider": "", "item_id": "", "product_key": given, "unclear": _UNCLEAR}
+    provider, item_id = _provider(row["provider"], providers), cells.identifier("item_id", row["item_id"])
+    parts = (provider, item_id, row.get("sku_id") or row.get("spec_id") or "")
+    return {"provider": provider, "item_id": item_id, "product_key": given or ":".join(filter(None, parts))}
+
+
+_UNCLEAR = "The row names no item to buy, only the shop's product."
 
 
 def _provider(text: str, providers: frozenset[str]) -> str:
@@ -149,7 +162,6 @@ def _texts(row: Row) -> dict[str, Any]:
     """The cells that stay text."""
     plain = ("title", "configuration", "configuration_original", "seller_name", "customer_comment")
     return {
-        "item_id": cells.identifier("item_id", row["item_id"]),
         **{name: cells.identifier(name, row[name]) if row.get(name) else "" for name in ("sku_id", "spec_id")},
         **{name: cells.link(name, row[name]) if row.get(name) else "" for name in ("item_url", "photo_url")},
         "seller_id": cells.exact("seller_id", row.get("seller_id", "")),

@@ -49,7 +49,7 @@ class VendureSource:
             yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
-        """One fresh order; lines of which it is not known what to buy are left out."""
+        """One fresh order; lines that cannot be taken are left out."""
         node = self._order(external_id)
         return self._reader.order(node)[0] if node else None
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.domain.money import Money, from_yuan
+from autopurchase.domain.money import Money
 from autopurchase.domain.shop import Reject, ShopLine, ShopOrder
-from autopurchase.sources.links import Item, item_of
+from autopurchase.sources.items import Wanted, wanted, yuan
 from autopurchase.sources.vendure.queries import OPEN_STATES
 
 #: an object of the answer
@@ -29,7 +29,7 @@ class Reader:
     names: Mapping[str, str]
 
     def order(self, node: Node) -> tuple[ShopOrder, list[Reject]]:
-        """The order with the lines that can be bought, and those of which it is not known what to buy.
+        """The order with its lines, and those that cannot be taken.
 
         Lines cancelled in full (quantity 0) are in neither, but keep their number. Raises BadInput when the order
         itself cannot be read.
@@ -75,14 +75,14 @@ class Reader:
 
     def _line(self, node: Node, line: Node, number: int, fulfilled: int) -> ShopLine:
         variant = line["productVariant"]
-        link, item, sku = self._item(line)
+        item = self._item(line)
         return ShopLine(
             external_id=str(line["id"]),
             line_no=number,
             provider=item.provider,
             item_id=item.item_id,
-            sku_id=sku if item.provider != "alibaba1688" else "",
-            spec_id=sku if item.provider == "alibaba1688" else "",
+            sku_id=item.sku_id,
+            spec_id=item.spec_id,
             quantity=line["quantity"],
             open_quantity=max(0, line["quantity"] - fulfilled),
             unit_price=self._money(line["unitPriceWithTax"], str(node["currencyCode"])),
@@ -92,34 +92,27 @@ class Reader:
             reference_price=self._reference_price(line),
             seller_id=self._custom(variant, "variant_seller_id_field"),
             seller_name=self._custom(variant, "variant_seller_name_field"),
-            item_url=link,
+            item_url=item.link,
             photo_url=str((line.get("featuredAsset") or {}).get("preview") or ""),
             customer_comment=self._custom(line, "line_note_field"),
+            product_key=str(variant["sku"]),
+            unclear=item.unclear,
             extras={"sku": str(variant["sku"])},
         )
 
-    def _item(self, line: Node) -> tuple[str, Item, str]:
-        """Link, item and sku of a line.
-
-        The line's own link comes first, with the sku it names; the variant's sku belongs to the variant's link, so it
-        counts only when both show the same item.
-        """
+    def _item(self, line: Node) -> Wanted:
         variant = line["productVariant"]
-        own, general = self._custom(line, "line_url_field"), self._custom(variant, "variant_url_field")
-        link = own or general
-        item = item_of(link)
-        if item is None:
-            raise BadInput(_unclear(link))
-        sku = self._custom(variant, "variant_sku_field") if _same_item(own, general) else ""
-        return link, item, (item.sku_id or sku) if own else (sku or item.sku_id)
+        return wanted(
+            self._custom(line, "line_url_field"),
+            self._custom(variant, "variant_url_field"),
+            "",
+            self._custom(variant, "variant_sku_field"),
+            str(variant["sku"]),
+        )
 
     def _reference_price(self, line: Node) -> Money | None:
         variant_price = self._custom(line["productVariant"], "variant_price_field")
-        text = self._custom(line, "line_price_field") or variant_price
-        try:
-            return from_yuan(text) if text else None
-        except ArithmeticError as error:
-            raise BadInput(f"The price “{text[:80]}” at the marketplace is no amount in yuan like 12.50.") from error
+        return yuan(self._custom(line, "line_price_field") or variant_price)
 
     def _custom(self, node: Node, setting: str) -> str:
         """A custom field as text; empty when the shop has none of that meaning."""
@@ -213,20 +206,3 @@ def _filled(node: Node | None) -> dict[str, str]:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _same_item(own: str, general: str) -> bool:
-    """Whether two links, where both are there, show one item."""
-    if not own or not general:
-        return True
-    one, other = item_of(own), item_of(general)
-    return one is not None and other is not None and one[:2] == other[:2]
-
-
-def _unclear(link: str) -> str:
-    if not link:
-        return "The line has no link to an item: fill in the link in the shop, or buy it by hand."
-    return (
-        f"The link “{link[:200]}” shows no item of a known marketplace: it is like "
-        "https://item.taobao.com/item.htm?id=610000000001 or https://detail.1688.com/offer/620000000002.html."
-    )
