@@ -20,8 +20,10 @@ from autopurchase.storage.database import Connection
 #: how long (seconds) a lease outlives the longest call
 _MARGIN = 5.0
 #: slots that may slip by before a call is given up as not sent
-_SLOTS_TRIED = 100
+_SLOTS_TRIED = 20
 _RENEWAL = "renew:{}"
+#: tokens are read again after this; one that was replaced meanwhile is rejected, and then read at once
+_KEPT_SECONDS = 2.0
 
 
 def config_of(ctx: Context, row: Any) -> SessionConfig:
@@ -65,15 +67,17 @@ def _tokens(data: dict[str, Any]) -> Tokens:
 class SessionPace:
     """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
 
-    ``reserve`` takes every further slot inside the given transaction and returns the seconds until it comes (default:
-    just that); it may renew what must outlive the call, and raise what the call then ends with.
+    ``reserve`` takes every further slot inside the given transaction, a lead (seconds) from now at the earliest, and
+    returns the seconds until it comes (default: just that); it may renew what must outlive the call, and raise what the
+    call then ends with. ``lead`` is what committing a reservation takes here, learnt from slots that slipped by.
     """
 
     ctx: Context
     session_id: int
     per_second: float
     first: float | None = None  # time.monotonic() when the reserved slot comes
-    reserve: Callable[[Connection], float] | None = None
+    reserve: Callable[[Connection, float], float] | None = None
+    lead: float = 0.0
 
     def wait(self) -> None:
         """Sleep until this call's slot comes; a slot that has slipped by is given up for a new one."""
@@ -82,8 +86,11 @@ class SessionPace:
             if moment is None:
                 moment = self._reserve()
             time.sleep(max(0.0, moment - time.monotonic()))
-            if time.monotonic() - moment <= limits.LATE:
+            late = time.monotonic() - moment
+            if late <= limits.LATE:
+                self.lead *= 0.95
                 return
+            self.lead = min(1.0, max(self.lead, late) * 1.5)
             moment = None
         raise RateLimited("This machine is too busy to keep the session's pace: fewer things at once.", retry_after=5.0)
 
@@ -92,19 +99,26 @@ class SessionPace:
         with self.ctx.db.write() as tx:
             asked = time.monotonic()
             if self.reserve:
-                return asked + self.reserve(tx)
-            return asked + limits.reserve_call(tx, self.session_id, self.per_second)
+                return asked + self.reserve(tx, self.lead)
+            return asked + limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SharedTokens:
     """The session's tokens in the database; renewed by one process at a time."""
 
     ctx: Context
     session_id: int
+    _kept: tuple[float, Tokens] | None = None  # when they were read (time.monotonic()), for a few calls in a row
 
     def current(self) -> Tokens:
-        """The stored tokens."""
+        """The stored tokens, as they were a moment ago at most."""
+        kept = self._kept
+        if kept is None or time.monotonic() - kept[0] > _KEPT_SECONDS:
+            kept = self._kept = time.monotonic(), self._stored()
+        return kept[1]
+
+    def _stored(self) -> Tokens:
         with self.ctx.db.read() as tx:
             row = sessions.get(tx, self.session_id)
         return _tokens(self.ctx.vault.open(row["tokens_sealed"]))
@@ -114,8 +128,9 @@ class SharedTokens:
         holder = uuid4().hex
         name = _RENEWAL.format(self.session_id)
         self._lock(name, holder)
+        self._kept = None
         try:
-            now = self.current()
+            now = self._stored()
             return now if now.access_token != stale.access_token else self._refresh(now, refresh)
         finally:
             with self.ctx.db.write() as tx:
@@ -190,8 +205,8 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
     def take(tx: Connection, pause: float = 0.0) -> bool:
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
-    def reserve(tx: Connection) -> float:
-        pause = limits.reserve_call(tx, config.id, config.rate_per_second)
+    def reserve(tx: Connection, lead: float) -> float:
+        pause = limits.reserve_call(tx, config.id, config.rate_per_second, lead)
         if not take(tx, pause):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
         return pause

@@ -24,7 +24,7 @@ from autopurchase.ports import Provider
 from autopurchase.services import outcomes
 from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
 from autopurchase.services.context import Context
-from autopurchase.services.fresh import refresh_orders
+from autopurchase.services.fresh import refresh_orders, shop_facts
 from autopurchase.services.outcomes import Outcome
 from autopurchase.storage import bookings, limits, runs, sessions
 from autopurchase.storage.database import Connection, Row
@@ -47,6 +47,8 @@ _SETTINGS = (
     "settle_seconds",
     "timeout_seconds",
 )
+#: how often (seconds) a lane looks at its session: state, settings, lease, and who waits for one
+_LOOK_SECONDS = 0.3
 #: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
 _GRACE = 1.0
 
@@ -59,6 +61,7 @@ class _Task:
     booking: dict[str, Any]  # as this lane last wrote it
     starts: float = 0.0  # time.monotonic() of the reserved call slot
     stands: timedelta = timedelta()  # how long after its call slot the claim stands
+    held: str | None = ""  # why the shop's orders may not be bought now; None: the shop must be asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ class _Lane:
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
         self._seen: Mapping[Any, Any] = {}  # the session as it was when it was opened
         self._task: _Task | None = None
+        self._session: Row  # as it was when this lane last looked round
+        self._look_at = 0.0  # time.monotonic() when it does so next
+        self._started: set[int] = set()  # runs known to have begun
 
     def turn(self, *, claim: bool = True) -> bool:
         """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
@@ -112,30 +118,43 @@ class _Lane:
         return task is not None
 
     def _next(self, tx: Connection) -> _Task | _Wait | None:
-        session = sessions.get(tx, self.session_id)
         now = self.ctx.now()
-        booking = bookings.claim(tx, self.session_id, self.holder, now)
+        booking = bookings.claim(tx, self.session_id, now)
         if booking is None:
             return self._rest(tx, now)
+        look_round = time.monotonic() >= self._look_at
+        if look_round:
+            self._session = sessions.get(tx, self.session_id)
         if booking["state"] == BookingState.QUEUED:
-            if session["state"] != SessionState.ACTIVE:
+            if self._session["state"] != SessionState.ACTIVE:
                 return _Task("refuse", dict(booking))
-            if self._capped(tx, session, booking, now):
+            if self._capped(tx, self._session, booking, now):
                 return _Wait(0.0)
-        config = self._open(session)[0]
-        if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
-            limits.drop_lease(tx, self._lease, self.holder)
+        config, _, pace = self._open(self._session)
+        if look_round and not self._may_call(tx, config):
             return _Wait(0.2)
-        if not self._keep_lease(tx, config):
-            return _Wait(0.2)
-        return self._intend(tx, booking, config, now)
+        return self._intend(tx, booking, config, pace.lead, now)
 
-    def _keep_lease(self, tx: Connection, config: SessionConfig, pause: float = 0.0) -> bool:
+    def _may_call(self, tx: Connection, config: SessionConfig) -> bool:
+        """Whether this lane has one of the session's call slots until it looks round again."""
+        if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
+            self._drop_lease(tx)
+            return False
+        if not self._keep_lease(tx, config, _LOOK_SECONDS):
+            return False
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        return True
+
+    def _keep_lease(self, tx: Connection, config: SessionConfig, pause: float) -> bool:
         return limits.take_lease(tx, self._lease, config.concurrency, self.holder, lease_seconds(config, pause))
+
+    def _drop_lease(self, tx: Connection) -> None:
+        limits.drop_lease(tx, self._lease, self.holder)
+        self._look_at = 0.0
 
     def _rest(self, tx: Connection, now: datetime) -> _Wait | None:
         """Give the call slot back; stay when something comes due soon."""
-        limits.drop_lease(tx, self._lease, self.holder)
+        self._drop_lease(tx)
         due = bookings.next_due(tx, self.session_id)
         if due is None or (due - now).total_seconds() > PATIENCE:
             return None
@@ -154,15 +173,18 @@ class _Lane:
         bookings.postpone(tx, self.session_id, sessions.next_day(now), sentence)
         return True
 
-    def _intend(self, tx: Connection, booking: Row, config: SessionConfig, now: datetime) -> _Task:
+    def _intend(self, tx: Connection, booking: Row, config: SessionConfig, lead: float, now: datetime) -> _Task:
         """Commit what is about to happen, before it happens, with the call slot it will use."""
-        runs.start(tx, booking["run_id"], now)
+        if booking["run_id"] not in self._started:
+            runs.start(tx, booking["run_id"], now)
+            self._started.add(booking["run_id"])
         asked = time.monotonic()
-        pause = limits.reserve_call(tx, self.session_id, config.rate_per_second)
+        pause = limits.reserve_call(tx, self.session_id, config.rate_per_second, lead)
         if pause > 1.0:
             self._keep_lease(tx, config, pause)
         starts = now + timedelta(seconds=pause)
         values: dict[str, Any] = {"claimed_by": self.holder}
+        held: str | None = ""
         if needs_lookup(booking):
             kind, stands = "lookup", timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
         else:
@@ -173,9 +195,10 @@ class _Lane:
                 "lookups": 0,
                 "sent_at": starts,
             }
+            held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS))
         values["due_at"] = starts + stands
         bookings.change(tx, booking["id"], **values)
-        return _Task(kind, {**booking, **values}, asked + pause, stands)
+        return _Task(kind, {**booking, **values}, asked + pause, stands, held)
 
     def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
@@ -195,15 +218,15 @@ class _Lane:
         pace.first = task.starts
         if task.kind == "lookup":
             return self._look_up(task.booking, config, provider)
+        try:
+            self._still_payable(task)
+        except (Refused, NotSent) as error:
+            return outcomes.failed(task.booking, error, self.ctx.now())
         return self._create(task.booking, config, provider, task.stands)
 
     def _create(
         self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider, settle: timedelta
     ) -> Outcome:
-        try:
-            self._still_payable(booking)
-        except (Refused, NotSent) as error:
-            return outcomes.failed(booking, error, self.ctx.now())
         try:
             placed = provider.create(purchase_of(booking["purchase"], config.ship_to), booking["out_order_id"])
         except AutopurchaseError as error:
@@ -213,7 +236,7 @@ class _Lane:
             return outcomes.failed(booking, outcomes.unforeseen(error), self.ctx.now(), self.ctx.now() + settle)
         return outcomes.placed(booking, placed, self.ctx.now())
 
-    def _go_on(self, tx: Connection) -> float:
+    def _go_on(self, tx: Connection, lead: float) -> float:
         """A further call slot of the booking under way: its times begin anew. Raises NotSent when it was overtaken.
 
         The first slot was reserved with the intent. A further one is taken by every later call of a look-up, by a
@@ -222,7 +245,7 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
-        pause = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second)
+        pause = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
         if not self._keep_lease(tx, opened[0], pause):
             raise NotSent("This call took so long that its slot of the session went to another.")
         starts = self.ctx.now() + timedelta(seconds=pause)
@@ -231,13 +254,14 @@ class _Lane:
         task.booking.update(values)
         return pause
 
-    def _still_payable(self, booking: Mapping[str, Any]) -> None:
+    def _still_payable(self, task: _Task) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""
-        order_ids = sorted({line["order_id"] for line in booking["purchase"]["lines"]})
-        fresh = refresh_orders(self.ctx, order_ids, older_than_seconds=FRESH_SECONDS)
-        held = [why for why in fresh.values() if why]
+        held = task.held
+        if held is None:
+            fresh = refresh_orders(self.ctx, _orders_of(task.booking), older_than_seconds=FRESH_SECONDS)
+            held = next(filter(None, fresh.values()), "")
         if held:
-            raise Refused("The shop no longer shows this order as paid and open.", cause=held[0])
+            raise Refused("The shop no longer shows this order as paid and open.", cause=held)
 
     def _look_up(self, booking: Mapping[str, Any], config: SessionConfig, provider: Provider) -> Outcome:
         purchase = purchase_of(booking["purchase"], config.ship_to)
@@ -256,6 +280,10 @@ class _Lane:
 def needs_lookup(booking: Row) -> bool:
     """Whether the provider is asked for our reference before anything is sent: after an attempt of open outcome."""
     return booking["state"] in (BookingState.SENDING, BookingState.UNKNOWN)
+
+
+def _orders_of(booking: Mapping[Any, Any]) -> list[int]:
+    return sorted({line["order_id"] for line in booking["purchase"]["lines"]})
 
 
 def purchase_of(stored: Mapping[str, Any], ship_to: Address) -> Purchase:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import Connection, case, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Float, bindparam, case, func, insert, select, text, update
 
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.schema import call_slot, lease
 
 #: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 40 ms of jitter
 HEADROOM = 0.96
-#: an idle session's next slot comes this much later, so that committing the reservation does not make it late
-LEAD = 0.01
 #: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
 LATE = 0.02
 #: how long (seconds) one asking for a lease is remembered: it asks again every tenth of a second
@@ -30,12 +28,23 @@ def clock(connection: Connection) -> float:
     return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
 
-def reserve_call(connection: Connection, session_id: int, per_second: float) -> float:
-    """Reserve the next call slot of the session; seconds to sleep until it comes."""
+_EARLIEST = bindparam("earliest", type_=Float)
+_RESERVE = (
+    update(call_slot)
+    .where(call_slot.c.session_id == bindparam("session"))
+    .values(
+        next_free=case((call_slot.c.next_free > _EARLIEST, call_slot.c.next_free), else_=_EARLIEST)
+        + bindparam("gap", type_=Float)
+    )
+    .returning(call_slot.c.next_free)
+)
+
+
+def reserve_call(connection: Connection, session_id: int, per_second: float, lead: float = 0.0) -> float:
+    """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest; seconds until it comes."""
     now, gap = clock(connection), 1 / (per_second * HEADROOM)
-    free = case((call_slot.c.next_free > now + LEAD, call_slot.c.next_free), else_=literal(now + LEAD)) + gap
-    statement = update(call_slot).where(call_slot.c.session_id == session_id).values(next_free=free)
-    slot_end: float = connection.execute(statement.returning(call_slot.c.next_free)).scalar_one()
+    values = {"session": session_id, "earliest": now + lead, "gap": gap}
+    slot_end: float = connection.execute(_RESERVE, values).scalar_one()
     return max(0.0, slot_end - gap - now)
 
 

@@ -32,20 +32,23 @@ def store(
     connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None = None
 ) -> Stored:
     """Insert or update one provider order from a reading; older or poorer readings never take knowledge away."""
-    known = by_number(connection, session_id, reading.provider_order_id)
+    number = reading.provider_order_id
+    known = by_number(connection, session_id, number) if booking_id is None else None  # one just placed is new
     key = _insert(connection, session_id, reading, now, booking_id) if known is None else None
-    changed = key is not None
-    if key is None:  # known, or another process stored it in this very moment
-        known = known or by_number(connection, session_id, reading.provider_order_id)
-        assert known is not None  # noqa: S101 - the insert found it there
-        if _older(known, reading):
-            return _bind_only(connection, known, booking_id)
-        key, changed = known["id"], _update(connection, known, reading, now, booking_id)
-    line_ids, lines_changed = _store_lines(connection, key, reading.lines)
-    parcels_changed = _store_parcels(connection, key, reading.parcels, reading.complete)
-    owner = booking_id or (known["booking_id"] if known else None)
-    state = advance(ProviderState(known["state"]) if known else None, reading.state)
-    return Stored(key, line_ids, owner, state, changed or lines_changed or parcels_changed)
+    if key is not None:
+        line_ids, _ = _store_lines(connection, key, reading.lines, new=True)
+        _store_parcels(connection, key, reading.parcels, reading.complete, new=True)
+        return Stored(key, line_ids, booking_id, reading.state, changed=True)
+    known = known or by_number(connection, session_id, number)
+    assert known is not None  # noqa: S101 - the insert found it there
+    if _older(known, reading):
+        return _bind_only(connection, known, booking_id)
+    changed = _update(connection, known, reading, now, booking_id)
+    line_ids, lines_changed = _store_lines(connection, known["id"], reading.lines)
+    parcels_changed = _store_parcels(connection, known["id"], reading.parcels, reading.complete)
+    state = advance(ProviderState(known["state"]), reading.state)
+    owner = booking_id or known["booking_id"]
+    return Stored(known["id"], line_ids, owner, state, changed or lines_changed or parcels_changed)
 
 
 def _older(known: RowMapping, reading: ProviderOrder) -> bool:
@@ -144,9 +147,10 @@ def _update(
     return changed
 
 
-def _store_lines(connection: Connection, order_id: int, lines: Sequence[ProviderLine]) -> tuple[dict[str, int], bool]:
-    query = select(provider_line).where(provider_line.c.order_id == order_id)
-    known = {row["provider_line_id"]: row for row in connection.execute(query).mappings()}
+def _store_lines(
+    connection: Connection, order_id: int, lines: Sequence[ProviderLine], *, new: bool = False
+) -> tuple[dict[str, int], bool]:
+    known = {} if new else {row["provider_line_id"]: row for row in lines_of(connection, order_id)}
     ids = {number: int(row["id"]) for number, row in known.items()}
     changed = False
     for item in lines:
@@ -181,7 +185,11 @@ def _line_values(item: ProviderLine) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
-def _store_parcels(connection: Connection, order_id: int, parcels: Sequence[Parcel], complete: bool) -> bool:
+def _store_parcels(
+    connection: Connection, order_id: int, parcels: Sequence[Parcel], complete: bool, *, new: bool = False
+) -> bool:
+    if new and not parcels:
+        return False
     query = select(parcel).where(parcel.c.order_id == order_id)
     known = {(row["carrier"], row["number"]): row for row in connection.execute(query).mappings()}
     changed = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.storage.schema import import_reject, run
@@ -73,10 +73,14 @@ def progress(connection: Connection, run_id: int, done: int, total: int | None =
     connection.execute(update(run).where(run.c.id == run_id).values(**values))
 
 
+_COUNT_DONE = (
+    update(run).where(run.c.id == bindparam("key")).values(done=run.c.done + 1).returning(run.c.done, run.c.total)
+)
+
+
 def count_done(connection: Connection, run_id: int) -> bool:
     """One more part of the run is finished; True when it was the last."""
-    statement = update(run).where(run.c.id == run_id).values(done=run.c.done + 1).returning(run.c.done, run.c.total)
-    done, total = connection.execute(statement).one()
+    done, total = connection.execute(_COUNT_DONE, {"key": run_id}).one()
     return bool(done >= total)
 
 
