@@ -19,7 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv-test"
-SHOP = ROOT / "tests" / "shop"
+NPM = "--ignore-scripts --no-audit --no-fund --loglevel error".split()
+#: real shop, folder in tests → how npm brings it. Medusa's lock file leaves out packages of other systems, which only
+#: "npm install" forgives
+SHOPS = {"shop": ["npm", "ci", *NPM], "medusa": ["npm", "install", "--no-save", *NPM]}
 NEEDS = (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt")
 SLOW = ("browser", "postgres", "node", "faults", "bench")
 OLDEST_NODE = 20
@@ -67,10 +70,10 @@ def prepare_python() -> None:
 
 
 def prepare_system() -> list[str]:
-    """Fetch browser, fonts, database server and shop; what remains missing, each with what to do."""
+    """Fetch browser, fonts, database server and shops; what remains missing, each with what to do."""
     install_packages([package for package, there in system_packages().items() if not there])
     missing = [f"{package}: apt-get install {package}" for package, there in system_packages().items() if not there]
-    return [*missing, *prepare_shop()]
+    return [*missing, *prepare_shops()]
 
 
 def system_packages() -> dict[str, bool]:
@@ -97,19 +100,24 @@ def install_packages(packages: list[str]) -> None:
     attempt(" ".join(["apt-get install", *packages]), install, env=env)
 
 
-def prepare_shop() -> list[str]:
-    """Install the real shop by its lock file; why it cannot be had."""
+def prepare_shops() -> list[str]:
+    """Install the real shops by their lock files; why some cannot be had."""
     if node_version() < OLDEST_NODE or shutil.which("npm") is None:
         return [f"Node.js {OLDEST_NODE} or newer, with npm"]
-    stamp = SHOP / "node_modules" / "lock.sha256"
-    wanted = digest(SHOP / "package-lock.json")
+    return [reason for name, words in SHOPS.items() if (reason := prepare_shop(ROOT / "tests" / name, words))]
+
+
+def prepare_shop(folder: Path, words: list[str]) -> str:
+    """Install one shop, unless its lock file is that of the last time; why it cannot be had, or nothing."""
+    stamp = folder / "node_modules" / "lock.sha256"
+    wanted = digest(folder / "package-lock.json")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return []
-    words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
-    if not attempt("npm ci in tests/shop", words, cwd=SHOP):
-        return ["the packages of tests/shop: npm ci failed"]
+        return ""
+    name = f"{' '.join(words[:2])} in tests/{folder.name}"
+    if not attempt(name, words, cwd=folder):
+        return f"the packages of tests/{folder.name}: {' '.join(words[:2])} failed"
     stamp.write_text(wanted, encoding="utf-8")
-    return []
+    return ""
 
 
 def node_version() -> int:

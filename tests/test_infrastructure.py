@@ -119,9 +119,10 @@ def test_tests_have_a_home_of_their_own() -> None:
     assert "autopurchase-home-" in os.environ["HOME"]
 
 
-def test_lock_file_of_the_shop_names_no_download_address() -> None:
-    text = (ROOT / "tests" / "shop" / "package-lock.json").read_text(encoding="utf-8")
-    assert '"@vendure/core"' in text
+@pytest.mark.parametrize(("folder", "package"), [("shop", "@vendure/core"), ("medusa", "@medusajs/medusa")])
+def test_lock_file_of_a_shop_names_no_download_address(folder: str, package: str) -> None:
+    text = (ROOT / "tests" / folder / "package-lock.json").read_text(encoding="utf-8")
+    assert f'"{package}"' in text
     assert '"resolved"' not in text
 
 

@@ -101,24 +101,35 @@ def test_a_line_s_own_words_come_before_those_of_its_variant(node: dict[str, Any
 
 
 @pytest.mark.parametrize("variant", [None, {"metadata": None, "product": None}])
-def test_a_deleted_variant_leaves_a_reject_that_says_what_to_do(node: dict[str, Any], variant: Any) -> None:
+def test_a_deleted_variant_leaves_its_product_for_a_mapping(node: dict[str, Any], variant: Any) -> None:
     item(node, "T1-1")["variant"] = variant
     order, rejects = READER.order(node)
-    assert [each.extras["sku"] for each in order.lines] == ["A1-2"]
-    assert [reject.row["sku"] for reject in rejects] == ["T1-1"]
-    assert "link" in rejects[0].reason
+    found = line(node, "T1-1")
+    assert (len(order.lines), rejects) == (2, [])
+    assert (found.item_id, found.product_key, found.configuration) == ("", "T1-1", "Oat / S")
+    assert "link" in found.unclear
     item(node, "T1-1")["metadata"] = {"source_url": "https://item.taobao.com/item.htm?id=650000104729"}
-    assert line(node, "T1-1").configuration == "Oat / S"
+    assert (line(node, "T1-1").item_id, line(node, "T1-1").unclear) == ("650000104729", "")
 
 
-@pytest.mark.parametrize(("name", "text"), [("price_then", "cheap"), ("source_url", "https://shop.example.com/7")])
-def test_what_cannot_be_read_is_a_reject_of_its_line_alone(node: dict[str, Any], name: str, text: str) -> None:
-    item(node, "T1-1")["metadata"][name] = text
+def test_a_product_is_named_by_its_sku_or_its_variant(node: dict[str, Any]) -> None:
+    assert line(node, "A1-2").product_key == "A1-2"
+    item(node, "A1-2")["variant_sku"] = None
+    assert line(node, "").product_key == node["items"][0]["variant_id"]
+
+
+def test_what_cannot_be_read_is_a_reject_of_its_line_alone(node: dict[str, Any]) -> None:
+    item(node, "T1-1")["metadata"]["price_then"] = "cheap"
     order, rejects = READER.order(node)
-    assert len(order.lines) == len(rejects) == 1
-    assert rejects[0].position == "order 11, line 2"
+    assert [each.extras["sku"] for each in order.lines] == ["A1-2"]
+    assert [(reject.position, reject.row["sku"]) for reject in rejects] == [("order 11, line 2", "T1-1")]
     item(node, "A1-2")["quantity"] = Decimal("2.5")
     assert len(READER.order(node)[1]) == 2
+
+
+def test_a_thing_made_up_in_the_cart_without_a_link_is_a_reject(node: dict[str, Any]) -> None:
+    item(node, "T1-1").update(variant_id=None, variant=None, variant_sku=None)
+    assert "link" in READER.order(node)[1][0].reason
 
 
 def test_what_came_back_had_been_packed_and_counts_once(node: dict[str, Any]) -> None:

@@ -39,10 +39,15 @@ class MedusaSource:
             store = self._client.read("/stores", "stores", {"fields": "name,*supported_currencies"})[0]
         except Refused as error:
             return SourceCheck(False, identity, (error.sentence,))
-        paid, problems = self._check_reading()
+        nodes, problems = self._check_reading()
         problems += self._check_writing() + self._check_location()
         currencies = [each["currency_code"].upper() for each in store["supported_currencies"]]
-        details = {"store": str(store["name"]), "currency": ", ".join(sorted(currencies))}
+        details = {
+            "store": str(store["name"]),
+            "currency": ", ".join(sorted(currencies)),
+            "lines_without_link": str(sum(self._without_link(node) for node in nodes or ())),
+        }
+        paid = None if nodes is None else sum(has_money(node) for node in nodes)
         return SourceCheck(not problems, identity, tuple(problems), paid, details)
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
@@ -54,7 +59,7 @@ class MedusaSource:
             yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
-        """One fresh order; lines of which it is not known what to buy are left out."""
+        """One fresh order; lines that cannot be taken are left out."""
         node = self._order(external_id)
         return self._reader.order(node)[0] if node else None
 
@@ -104,15 +109,15 @@ class MedusaSource:
 
     # --- checking ---
 
-    def _check_reading(self) -> tuple[int | None, list[str]]:
+    def _check_reading(self) -> tuple[list[Node] | None, list[str]]:
         try:
-            nodes = self._sweep(_LARGEST_PAGE)
+            return self._sweep(_LARGEST_PAGE), []
         except Refused as error:
             return None, [error.sentence]
-        read = [self._reader.order(node) for node in nodes]
-        if any(rejects for _, rejects in read) and not any(order.lines for order, _ in read):
-            return None, ["No line of the open orders has a link to an item: check the names in the settings."]
-        return sum(has_money(node) for node in nodes), []
+
+    def _without_link(self, node: Node) -> int:
+        order, rejects = self._reader.order(node)
+        return len(rejects) + sum(bool(line.unclear) for line in order.lines)
 
     def _check_writing(self) -> list[str]:
         """Changes nothing: there is no such order, and the right is asked first."""
@@ -166,12 +171,7 @@ class MedusaSource:
         return list(self._client.read("/orders", "orders", query))
 
     def _read(self, node: Node) -> Iterator[ShopOrder | Reject]:
-        try:
-            order, rejects = self._reader.order(node)
-        except BadInput as error:
-            number = self._reader.number(node)
-            yield Reject(f"order {number}", error.sentence, {"order": number})
-            return
+        order, rejects = self._reader.order(node)
         yield from rejects
         if order.lines:
             yield order

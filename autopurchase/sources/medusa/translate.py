@@ -57,10 +57,9 @@ class Reader:
     prefix: str = ""
 
     def order(self, node: Node) -> tuple[ShopOrder, list[Reject]]:
-        """The order with the lines that can be bought, and those of which it is not known what to buy.
+        """The order with its lines, and those that cannot be taken.
 
-        Lines that were taken out of the order are in neither: the shop does not show them. Raises BadInput when the
-        order itself cannot be read.
+        Lines that were taken out of the order are in neither: the shop does not show them.
         """
         lines, rejects = self._lines(node)
         currency = str(node["currency_code"]).upper()
@@ -106,6 +105,7 @@ class Reader:
             self._general(item, "variant_url_field"),
             self._own(item, "line_sku_field"),
             self._general(item, "variant_sku_field"),
+            _product_key(item),
         )
         quantity = _pieces(item["quantity"])
         return ShopLine(
@@ -127,6 +127,8 @@ class Reader:
             item_url=found.link,
             photo_url=str(item.get("thumbnail") or ""),
             customer_comment=self._own(item, "line_note_field"),
+            product_key=_product_key(item),
+            unclear=found.unclear,
             extras={"sku": str(item.get("variant_sku") or "")},
         )
 
@@ -243,6 +245,11 @@ def _name(node: Node) -> str:
 def _ship_to(address: Node) -> dict[str, str]:
     found = {"fullName": _name(address)} | {word: str(address.get(part) or "") for part, word in _ADDRESS.items()}
     return {word: value for word, value in found.items() if value}
+
+
+def _product_key(item: Node) -> str:
+    """What was sold, as the line keeps it when the variant is gone; nothing for an item made up in the cart."""
+    return str(item.get("variant_sku") or item.get("variant_id") or "")
 
 
 def _options(item: Node) -> str:
