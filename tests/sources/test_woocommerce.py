@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,7 +17,7 @@ from autopurchase.domain.money import Money
 from autopurchase.domain.shop import Reject, ShopOrder, hold_reason
 from autopurchase.sources.woocommerce import KIND, WooSource
 from autopurchase.sources.woocommerce.signing import signature
-from tests.sources.stubs.server import Running, serving
+from tests.sources.stubs.server import Reply, Request, Running, serving
 from tests.sources.stubs.tls import certificate
 from tests.sources.stubs.woocommerce import KEY, SECRET, WooShop
 
@@ -186,6 +187,36 @@ def test_unit_prices_are_what_the_customer_paid_rounded_half_up(shop: WooShop, s
     order = shop.place([{**LINE, "quantity": 3, "total": "10.00", "total_tax": "1.90"}])
     found = read(source, order)
     assert (found.lines[0].unit_price, found.total) == (Money(397, "USD"), Money(1190, "USD"))
+
+
+# --- paging ---
+
+
+class Leaving:
+    """A shop whose oldest order is cancelled before the second page of orders is answered."""
+
+    def __init__(self, shop: WooShop) -> None:
+        self.shop = shop
+        self.pages = 0
+
+    def answer(self, request: Request) -> Reply:
+        self.pages += request.path.endswith("/orders")
+        if self.pages == 2:
+            next(iter(self.shop.orders.values()))["status"] = "cancelled"
+        return self.shop.answer(request)
+
+
+@pytest.mark.parametrize("at_once", [1, 250])
+def test_an_order_that_leaves_hides_no_other_in_a_large_shop(shop: WooShop, at_once: int) -> None:
+    placed = []
+    for number in range(250):
+        shop.clock = count(2 * (number // at_once))  # so many orders in the same second
+        placed.append(shop.place([LINE], status="on-hold"))
+    with serving(Leaving(shop)) as running:
+        found = [int(each.external_id) for each in opened(running.url).open_paid(100) if isinstance(each, ShopOrder)]
+    if at_once == 1:
+        assert found == placed
+    assert len(found) == len(set(found)) >= len(placed) - 1
 
 
 # --- refunds ---

@@ -118,7 +118,8 @@ class VendureSource:
         """All open orders, oldest first, once each.
 
         Each page begins a second before the last order of the page before, not at a count of rows: an order that leaves
-        meanwhile would shift the others past such a count.
+        meanwhile would shift the others past such a count. A page that holds nothing but one second is made larger;
+        only a second with more orders than the largest page is counted through.
         """
         found: dict[str, Node] = {}
         after, skip = "", 0
@@ -128,7 +129,12 @@ class VendureSource:
             if len(page) < take:
                 return list(found.values())
             following = _second_before(str(page[-1]["orderPlacedAt"]))
-            after, skip = (following, 0) if following > after else (after, skip + take)
+            if following > after:
+                after, skip = following, 0
+            elif take < _LARGEST_PAGE:
+                take = min(2 * take, _LARGEST_PAGE)
+            else:
+                skip += take
         raise BadInput("The shop has more open orders than can be read in one sweep: use larger pages.")
 
     def _page(self, take: int, skip: int, after: str) -> list[Node]:

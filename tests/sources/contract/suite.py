@@ -80,22 +80,25 @@ class SourceContract:
         assert buyable(found)
         assert source.get(order) == found
 
-    def test_the_sweep_gives_every_order_once_while_some_come_and_one_leaves(
+    def test_the_sweep_gives_every_order_once_while_some_come_and_some_leave(
         self, driver: Driver, proxy: Proxy, source: Source
     ) -> None:
-        leaving = driver.place(PAIR[:1])
+        oldest = driver.place(PAIR[:1])
         staying = [driver.place(PAIR[:1]) for _ in range(6)]
+        newest = driver.place(PAIR[:1])
         coming: list[str] = []
 
         def disturb(request: Request) -> None:
             if driver.lists(request) and proxy.seen(driver.lists) == 3:
-                driver.cancel(leaving)
+                driver.cancel(oldest)
+                driver.cancel(newest)
+            if driver.lists(request) and proxy.seen(driver.lists) == 4:
                 coming.extend(driver.place(PAIR[:1]) for _ in range(2))
 
         proxy.before = disturb
         found = [each.external_id for each in swept(source, 2)]
         assert len(coming) == 2
-        assert proxy.seen(driver.lists) >= 3
+        assert proxy.seen(driver.lists) >= 4
         assert len(found) == len(set(found))
         assert set(staying) <= set(found)
         assert set(coming) <= {each.external_id for each in swept(source, 2)}
