@@ -16,6 +16,7 @@ from autopurchase.engine.queue import DurableQueue, prepare
 from autopurchase.providers import PROVIDERS
 from autopurchase.services.context import Context
 from autopurchase.sources import SOURCES
+from autopurchase.sources.web import read_text
 from autopurchase.storage import workspace
 from autopurchase.storage.database import Database
 from autopurchase.storage.migrate import migrate
@@ -62,7 +63,8 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
         tag = workspace.ensure(tx, "tag", secrets.token_hex(2))
         vault.open(workspace.ensure(tx, "key_check", vault.seal({"ok": True})))
     queue = DurableQueue(db)
-    return Workspace(found.home, Context(db, SystemClock(), vault, queue, PROVIDERS, SOURCES, tag), queue)
+    context = Context(db, SystemClock(), vault, queue, PROVIDERS, SOURCES, tag, read_text)
+    return Workspace(found.home, context, queue)
 
 
 def _make_home(home: Path) -> None:

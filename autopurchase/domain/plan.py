@@ -48,8 +48,8 @@ class PlanOptions:
 class Candidate:
     """A ready line as the plan sees it. ``seen`` is the unit price (CNY) the customer's price was made from.
 
-    ``quantity``: pieces to buy, ``ratio`` for each one sold. ``paid``: what the customer pays for them; ``rate``: CNY for
-    one unit of its currency as decimal text, empty when none was known.
+    ``quantity``: pieces to buy, ``ratio`` for each one sold. ``paid``: what the customer pays for them; ``rate``: CNY
+    for one unit of its currency as decimal text, empty when none was known.
     """
 
     number: str

@@ -29,7 +29,7 @@ from autopurchase.engine.queue import (
     SYNC,
     WRITE_BACK,
 )
-from autopurchase.services import import_orders, plan, purchase, sync, write_back
+from autopurchase.services import import_orders, plan, purchase, rates, sync, write_back
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, write_backs
 
@@ -131,6 +131,8 @@ class Worker:
         @DBOS.workflow(name="import_all")
         def import_all(scheduled_at: object, context: object) -> None:
             _quietly("import", lambda: import_orders.request_due(ctx))
+            _quietly("dead imports", lambda: import_orders.fail_dead(ctx))
+            _quietly("exchange rates", lambda: rates.fetch_due(ctx))
 
         @DBOS.workflow(name="nightly")
         def nightly(scheduled_at: object, context: object) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from autopurchase.domain.errors import AutopurchaseError, BadInput
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import SessionState
-from autopurchase.services import sessions, sources
+from autopurchase.services import import_orders, sessions, sources
 from autopurchase.services.context import Context
 from autopurchase.services.upkeep import KEY_CHECK
 from autopurchase.settings import Settings
@@ -231,6 +231,7 @@ def _work(ctx: Context, alive: int) -> Findings:
     with ctx.db.read() as tx:
         overdue = upkeep.overdue_bookings(tx, before)
         plans, runs = upkeep.waiting_plans(tx, before), upkeep.waiting_runs(tx, before)
+    dead = import_orders.dead_runs(ctx)
     late = bool(overdue or plans or runs)
     if alive:
         yield Finding("worker", Level.WELL, f"{alive} at work.")
@@ -241,6 +242,9 @@ def _work(ctx: Context, alive: int) -> Findings:
     for row in overdue:
         told = f"{row['bookings']} bookings of {row['name']} are overdue since {row['since']:%Y-%m-%d %H:%M} UTC."
         yield Finding("stuck bookings", Level.WRONG, told, "Look at worker.log in the home folder.")
+    if dead:
+        told = f"The imports of files {', '.join(map(str, dead[:5]))} ended half-way with their process."
+        yield Finding("dead imports", Level.WARNING, told, "Import those files again; a worker closes these runs.")
     if plans:
         told = f"{len(plans)} plans are unchecked: {', '.join(plans[:5])}."
         yield Finding("stuck plans", Level.WARNING, told, "Plan again.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.ports import Source, SourceCheck, SourceKind
 from autopurchase.services.context import Context
-from autopurchase.storage import sources
+from autopurchase.storage import mappings, runs, sources, write_backs
 
 #: the kind, and the name of the source, of order files given by hand
 FILE = "file"
@@ -21,8 +21,8 @@ FILE = "file"
 class SourceView:
     """A source for people: no secrets. ``settings`` are the fields that are not secret.
 
-    ``can_write_back``: the kind is able to; ``write_back``: it is switched on. ``imported_at``: the last good import;
-    ``error``: the sentence of the last one, when it failed.
+    ``can_write_back``: the kind is able to; ``write_back``: it is switched on; ``dry_run``: what would be written is
+    only noted. ``imported_at``: the last good import; ``error``: the sentence of the last one, when it failed.
     """
 
     name: str
@@ -36,6 +36,7 @@ class SourceView:
     imported_at: datetime | None
     error: str
     settings: Mapping[str, str]
+    dry_run: bool = False
 
 
 def add(ctx: Context, actor: Actor, *, kind: str, name: str, config: Mapping[str, Any]) -> None:
@@ -45,8 +46,7 @@ def add(ctx: Context, actor: Actor, *, kind: str, name: str, config: Mapping[str
     if not name:
         raise BadInput("A source needs a name.")
     found = _kind(ctx, kind)
-    _check_names(found, config)
-    found.open(config)
+    open_kind(ctx, kind, config)
     values = {
         "name": name,
         "kind": kind,
@@ -101,6 +101,7 @@ def _view(ctx: Context, row: Mapping[Any, Any]) -> SourceView:
         imported_at=row["last_import_at"],
         error=row["last_error"],
         settings=shown,
+        dry_run=row["dry_run"],
     )
 
 
@@ -109,11 +110,16 @@ def _shown(field: Any, config: Mapping[str, Any]) -> bool:
 
 
 def check(ctx: Context, actor: Actor, name: str) -> SourceCheck:
-    """Ask the shop who we are there and what is missing; read-only. Raises BadInput, NotSent, NotAllowed."""
+    """Ask the shop who we are there and what is missing; read-only. Raises BadInput, NotSent, NotAllowed.
+
+    ``details["needs_mapping"]``: imported lines of it that wait until their product is mapped.
+    """
     actor.require(Role.OPERATOR)
     with ctx.db.read() as tx:
         row = sources.by_name(tx, name)
-    return open_source(ctx, row).check()
+        waiting = mappings.waiting_count(tx, row["id"])
+    found = open_source(ctx, row).check()
+    return replace(found, details={**found.details, "needs_mapping": str(waiting)})
 
 
 def enable(ctx: Context, actor: Actor, name: str) -> None:
@@ -131,6 +137,24 @@ def set_write_back(ctx: Context, actor: Actor, name: str, on: bool) -> None:
     _change(ctx, actor, name, write_back=on)
 
 
+def set_dry_run(ctx: Context, actor: Actor, name: str, on: bool) -> int:
+    """Whether what the shop would be told is only noted; returns the run. Off: what was noted meanwhile is told now."""
+    actor.require(Role.ADMINISTRATOR)
+    now = ctx.now()
+    with ctx.db.write() as tx:
+        row = sources.by_name(tx, name)
+        if on and not _can_write_back(_kind(ctx, row["kind"])):
+            raise BadInput(f"Nothing can be written back to “{name}”.")
+        call = f"shop.sources.set_dry_run({name!r}, {on})"
+        run_id = runs.create(
+            tx, kind="source", actor=actor.name, at=now, call=call, state="running", source_id=row["id"]
+        )
+        sources.change(tx, row["id"], dry_run=on)
+        told = 0 if on else write_backs.tell_noted(tx, row["id"], now)
+        runs.finish(tx, run_id, at=now, out={"dry_run": on, "to_tell": told})
+    return run_id
+
+
 def _change(ctx: Context, actor: Actor, name: str, **values: bool) -> None:
     actor.require(Role.ADMINISTRATOR)
     with ctx.db.write() as tx:
@@ -138,6 +162,13 @@ def _change(ctx: Context, actor: Actor, name: str, **values: bool) -> None:
         if values.get("write_back") and not _can_write_back(_kind(ctx, row["kind"])):
             raise BadInput(f"Nothing can be written back to “{name}”.")
         sources.change(tx, row["id"], **values)
+
+
+def open_kind(ctx: Context, kind: str, config: Mapping[str, Any]) -> Source:
+    """A source that is not stored. Raises BadInput naming what is wrong with its configuration."""
+    found = _kind(ctx, kind)
+    _check_names(found, config)
+    return found.open(config)
 
 
 def open_source(ctx: Context, row: Mapping[Any, Any], more: Mapping[str, Any] | None = None) -> Source:

@@ -8,6 +8,7 @@ from pathlib import Path
 from autopurchase.domain.errors import BadInput
 from autopurchase.services import sessions
 from autopurchase.services.context import Context
+from autopurchase.services.rates import URL_KEY
 from autopurchase.storage import sources, workspace
 from autopurchase.storage.vault import new_key
 
@@ -21,6 +22,9 @@ def reseal_all(ctx: Context) -> int:
         count = sessions.reseal(ctx, tx)
         for row in sources.listing(tx):
             sources.change(tx, row["id"], config_sealed=ctx.vault.seal(ctx.vault.open(row["config_sealed"])))
+            count += 1
+        if sealed := workspace.read(tx, URL_KEY):
+            workspace.write(tx, URL_KEY, ctx.vault.seal(ctx.vault.open(sealed)))
             count += 1
         workspace.write(tx, KEY_CHECK, ctx.vault.seal({"ok": True}))
     return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSent, Refused, SessionRefused, Unknown
@@ -12,7 +12,8 @@ from autopurchase.domain.roles import CLOCK
 from autopurchase.ports import Source
 from autopurchase.services.context import Context
 from autopurchase.services.sources import open_source
-from autopurchase.storage import lines, sources, write_backs
+from autopurchase.storage import lines, runs, sources, write_backs
+from autopurchase.storage.database import Connection
 from autopurchase.storage.lines import Event
 
 #: pieces of news in one go; the rest waits for the next
@@ -27,7 +28,8 @@ def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
     """Tell a shop what is due. Safe to repeat and to run twice at once.
 
     Returns counts: ``done`` (the shop was changed), ``unchanged`` (it knew), ``superseded``, ``refused`` (kept with the
-    shop's sentence), ``later`` (due again after a pause that grows).
+    shop's sentence), ``later`` (due again after a pause that grows). In a dry run nothing is sent: ``noted``, with
+    a run that says what would have been written.
     """
     counts: Counter[str] = Counter()
     with ctx.db.write() as tx:
@@ -37,6 +39,9 @@ def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
         now = ctx.now()
         write_backs.ask(tx, write_backs.waiting_orders(tx, source_id, now), now)
         counts["superseded"] = write_backs.supersede(tx, source_id, now)
+    if row["dry_run"]:
+        counts["noted"] = _note_due(ctx, source_id)
+        return {outcome: count for outcome, count in counts.items() if count}
     try:
         source = open_source(ctx, row)
     except BadInput as error:
@@ -49,6 +54,34 @@ def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
             break
         counts[outcome] += 1
     return {outcome: count for outcome, count in counts.items() if count}
+
+
+def _note_due(ctx: Context, source_id: int) -> int:
+    """Note what is due in the history of its lines and in a run of its own, and send nothing."""
+    now = ctx.now()
+    noted: list[dict[str, Any]] = []
+    with ctx.db.write() as tx:
+        while len(noted) < _AT_ONCE and (row := write_backs.claim(tx, source_id, now)):
+            write_backs.change(tx, row["id"], state="noted", answer=_NOT_SENT, done_at=now)
+            _tell_history(tx, row, _NOT_SENT, now)
+            noted.append({"order": row["number"], "kind": row["kind"], **row["payload"]})
+        if noted:
+            call = f"shop.write_back(source={source_id}, dry_run=True)"
+            run_id = runs.create(
+                tx,
+                kind="write_back",
+                actor=CLOCK.name,
+                at=now,
+                call=call,
+                params={"would_write": noted},
+                state="running",
+                source_id=source_id,
+            )
+            runs.finish(tx, run_id, at=now, out={"noted": len(noted)})
+    return len(noted)
+
+
+_NOT_SENT = "dry run: not sent"
 
 
 def _tell_next(ctx: Context, source_id: int, source: Source) -> str:
@@ -89,16 +122,20 @@ def _settle(ctx: Context, row: Mapping[Any, Any], answer: str) -> str:
     refused = answer.startswith("refused")
     sentence = answer.partition(": ")[2] if refused else answer
     now = ctx.now()
-    told = {"kind": row["kind"], "answer": answer, **row["payload"]}
-    shipped = [line[0] for line in row["payload"]["lines"]] if row["kind"] == "shipment" else None
     with ctx.db.write() as tx:
         write_backs.change(tx, row["id"], state="refused" if refused else "done", answer=sentence, done_at=now)
-        ids = write_backs.told_lines(tx, row["order_id"], shipped)
-        events = [Event(line_id, "changed", {"write_back": told}) for line_id in ids]
-        lines.record(tx, events, at=now, actor=CLOCK.name, run_id=None)
+        _tell_history(tx, row, answer, now)
     if refused:
         return "refused"
     return "unchanged" if answer == "already" else "done"
+
+
+def _tell_history(tx: Connection, row: Mapping[Any, Any], answer: str, now: datetime) -> None:
+    told = {"kind": row["kind"], "answer": answer, **row["payload"]}
+    shipped = [line[0] for line in row["payload"]["lines"]] if row["kind"] == "shipment" else None
+    ids = write_backs.told_lines(tx, row["order_id"], shipped)
+    events = [Event(line_id, "changed", {"write_back": told}) for line_id in ids]
+    lines.record(tx, events, at=now, actor=CLOCK.name, run_id=None)
 
 
 def _later(ctx: Context, row: Mapping[Any, Any], error: AutopurchaseError) -> None:

@@ -10,7 +10,10 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from autopurchase.storage.lines import chunks
-from autopurchase.storage.schema import line, orders, rate
+from autopurchase.storage.schema import line, orders, rate, run
+
+#: the journal's word for fetching
+FETCH_CALL = "shop.rates.fetch()"
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -52,9 +55,11 @@ def on(connection: Connection, currency: str, day: str) -> tuple[str, str]:
     return (row[0], row[1]) if row else ("", "")
 
 
-def newest_day(connection: Connection, origin: str) -> str:
-    """The newest day of rates of this origin; empty when there is none."""
-    return connection.execute(select(func.max(rate.c.day)).where(rate.c.origin == origin)).scalar() or ""
+def last_good(connection: Connection) -> datetime | None:
+    """When rates were fetched last; None when they never were."""
+    query = select(func.max(run.c.finished_at)).where(run.c.kind == "rates", run.c.state == "done")
+    found: datetime | None = connection.execute(query.where(run.c.call == FETCH_CALL)).scalar()
+    return found
 
 
 class Book:

@@ -481,7 +481,7 @@ write_back = Table(
     Column("kind", Text, nullable=False),  # mark, shipment
     Column("key", Text, nullable=False, unique=True),  # once per order, kind and content
     Column("payload", JSON, nullable=False),
-    Column("state", Text, nullable=False),  # waiting, done, refused
+    Column("state", Text, nullable=False),  # waiting, noted (a dry run), done, refused
     Column("attempts", Integer, nullable=False, server_default="0"),
     _text("answer"),
     _time("due_at", null=False),

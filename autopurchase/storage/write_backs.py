@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
+from autopurchase.domain.causes import cause
 from autopurchase.domain.order import DEAD, LineStatus, PurchaseState
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.lines import chunks
@@ -39,6 +40,8 @@ _STAGES = {
 _RANK = {state.value: rank for rank, state in enumerate(_STAGES, 1)}
 _WORDS = ["not ordered", *_STAGES.values()]
 PARTLY = "partly ordered"
+#: causes that the shop itself gave
+_SHOP_KNOWS = frozenset({"not_payable", "partial_refund"})
 #: a shop's text field holds 255 characters
 _LONGEST = 250
 #: a row being sent is due again after this, if whoever sends it dies
@@ -66,7 +69,7 @@ def ask(connection: Connection, order_ids: Sequence[int], at: datetime) -> list[
 def _lines_of(order_ids: Sequence[int]) -> Any:
     return (
         select(orders.c.source_id, line.c.order_id, line.c.id, line.c.status, line.c.purchase, line.c.generation)
-        .add_columns(booking.c.out_order_id)
+        .add_columns(booking.c.out_order_id, line.c.cause, line.c.number)
         .join_from(line, orders)
         .join(source, source.c.id == orders.c.source_id)
         .outerjoin(booking, booking.c.id == line.c.booking_id)
@@ -82,16 +85,19 @@ def _marked(connection: Connection, order_ids: Sequence[int]) -> set[int]:
 
 
 def _marks(rows: Iterable[RowMapping], marked: set[int]) -> list[dict[str, Any]]:
-    """One mark an order; an order nothing was bought of is marked only to correct an earlier mark."""
+    """One mark an order: how far it is, and what holds its lines.
+
+    An order nothing was bought of is marked only because of a problem, or to correct an earlier mark.
+    """
     by_order: dict[int, list[RowMapping]] = {}
     for row in rows:
         by_order.setdefault(row["order_id"], []).append(row)
     found = []
     for order_id, own in by_order.items():
-        status = _status(own)
-        if status == _WORDS[0] and order_id not in marked:
+        status, problems = _status(own), _problems(own)
+        if status == _WORDS[0] and not problems and order_id not in marked:
             continue
-        payload = {"status": status, "reference": _reference(own)}
+        payload = {"status": _cut(f"{status}; {problems}") if problems else status, "reference": _reference(own)}
         # a line booked again is news, even when the shop is to read the same words as before
         era = [[row["id"], row["generation"]] for row in own]
         found.append(_news(own[0]["source_id"], order_id, "mark", payload, era))
@@ -103,6 +109,16 @@ def _status(lines: Sequence[RowMapping]) -> str:
     live = [row for row in lines if LineStatus(row["status"]) not in DEAD or row["purchase"] in _RANK]
     ranks = [_RANK.get(row["purchase"], 0) for row in live] or [0]
     return PARTLY if min(ranks) == 0 < max(ranks) else _WORDS[min(ranks)]
+
+
+def _problems(lines: Sequence[RowMapping]) -> str:
+    """``53-2: Out of stock``: the lines that wait for a person here, with their causes."""
+    held = [row for row in lines if row["purchase"] == "problem" and row["cause"] not in _SHOP_KNOWS]
+    return "; ".join(f"{row['number']}: {cause(row['cause']).label}" for row in held)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def _reference(lines: Sequence[RowMapping]) -> str:
@@ -120,7 +136,7 @@ def _reference(lines: Sequence[RowMapping]) -> str:
 def _parcels_of(order_ids: Sequence[int]) -> Any:
     """Parcels with the booked lines that may be in them."""
     return (
-        select(orders.c.source_id, line.c.order_id, line.c.external_id, booking_line.c.quantity)
+        select(orders.c.source_id, line.c.order_id, line.c.external_id, line.c.ratio, booking_line.c.quantity)
         .add_columns(parcel.c.carrier, parcel.c.number, parcel.c.provider_line_ids, provider_line.c.provider_line_id)
         .join_from(line, orders)
         .join(source, source.c.id == orders.c.source_id)
@@ -142,9 +158,12 @@ def _shipments(result: Any) -> list[dict[str, Any]]:
         line_key = (row["order_id"], row["external_id"])
         if not inside or line_key in told:
             continue
+        sold = row["quantity"] // row["ratio"]  # the shop counts what it sold
+        if not sold:
+            continue
         told.add(line_key)
         key = (row["source_id"], row["order_id"], row["carrier"], row["number"])
-        groups.setdefault(key, []).append([row["external_id"], row["quantity"]])
+        groups.setdefault(key, []).append([row["external_id"], sold])
     return [
         _news(source_id, order_id, "shipment", {"carrier": carrier, "number": number, "lines": lines}, [])
         for (source_id, order_id, carrier, number), lines in groups.items()
@@ -237,6 +256,13 @@ def put_off(connection: Connection, source_id: int, until: datetime) -> None:
 def change(connection: Connection, news_id: int, **values: Any) -> None:
     """Write columns of one piece of news."""
     connection.execute(update(write_back).where(write_back.c.id == news_id).values(**values))
+
+
+def tell_noted(connection: Connection, source_id: int, at: datetime) -> int:
+    """What was only noted in a dry run is to be told from ``at`` on; returns how many pieces of news."""
+    noted = (write_back.c.source_id == source_id) & (write_back.c.state == "noted")
+    values = {"state": "waiting", "due_at": at, "done_at": None, "answer": ""}
+    return int(connection.execute(update(write_back).where(noted).values(**values)).rowcount)
 
 
 def told_lines(connection: Connection, order_id: int, external_ids: Sequence[str] | None) -> list[int]:

@@ -126,7 +126,8 @@ def test_a_purchase_undone_and_made_again_is_told_each_time(work: Workspace) -> 
         work.record("53-1", ("made_ready", {"reason": "again"}))
     told = [mark[1:] for mark in work.shop.marks]
     first, second = ("partly ordered", "AP-T-1-1"), ("partly ordered", "AP-T-1-2")
-    assert told == [first, ("not ordered", ""), second, ("not ordered", "")]
+    closed = ("not ordered; 53-1: Closed unpaid", "")
+    assert told == [first, closed, second, closed]
 
 
 def test_a_parcel_is_reported_with_its_lines_once(work: Workspace) -> None:
