@@ -24,6 +24,7 @@ from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
 from autopurchase.services import import_orders, plan, sessions, status, sync
 from autopurchase.services import lines as line_service
+from autopurchase.services import settle as settle_service
 from autopurchase.storage import cells, views
 from autopurchase.storage import lines as line_store
 from autopurchase.storage import sessions as session_store
@@ -201,6 +202,15 @@ class Workspace:
         """Free held lines so that they can be booked again. Raises BadInput."""
         picks = line_service.versions(self._opened.context, list(lines))
         return self.run(line_service.make_ready(self._opened.context, self.actor, picks, reason))
+
+    def settle(self, reference: str, provider_orders: Sequence[str] = (), *, not_placed: bool = False) -> Run:
+        """Say what became of a booking of unknown outcome: provider orders, or ``not_placed``. Raises BadInput."""
+        if bool(provider_orders) == not_placed:
+            raise BadInput("Say either which provider orders it is, or not_placed=True.")
+        ctx = self._opened.context
+        if not_placed:
+            return self.run(settle_service.not_placed(ctx, self.actor, reference))
+        return self.run(settle_service.placed(ctx, self.actor, reference, provider_orders))
 
     def wait(self, runs: Sequence[Run], timeout: float = PATIENCE, tell: Tell = lambda rows: None) -> bool:
         """Wait until these runs are finished, with a worker at work meanwhile; whether they are."""

@@ -185,6 +185,22 @@ def sync(session: str, all_sessions: bool, lines: str, full: bool, wait: bool, t
         return _synced(runs, wait, as_json)
 
 
+@click.command()
+@click.argument("reference")
+@click.option("--order", "orders", multiple=True, metavar="ID", help="It is there: this provider order; repeatable.")
+@click.option("--not-there", is_flag=True, help="It is not there: its lines go back to ready.")
+@json_option
+def settle(reference: str, orders: tuple[str, ...], not_there: bool, as_json: bool) -> int:
+    """Say what became of the booking REFERENCE (AP-…) whose outcome is unknown, after looking at the marketplace."""
+    if bool(orders) == not_there:
+        raise click.UsageError("Say either --order ID or --not-there.")
+    with opened(calls=bool(orders)) as shop:
+        run = shop.settle(reference, orders, not_placed=not_there)
+        document = {"run": run.number, "state": run.state, "out": run.out}
+        show(document, as_json, f"Run {run.number}: settled {reference}.")
+    return DONE
+
+
 def _synced(runs: Journal, wait: bool, as_json: bool) -> int:
     rows = [
         {

@@ -30,8 +30,8 @@ def cli() -> None:
 
 for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
-    buying.sync, orders.line, care.status, running.worker, running.up, care.migrate, care.verify, care.doctor,
-    care.backup, care.key, bench.bench,
+    buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
+    care.doctor, care.backup, care.key, bench.bench,
 ):  # fmt: skip
     cli.add_command(command)
 

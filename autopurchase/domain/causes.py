@@ -37,6 +37,7 @@ CAUSES: dict[str, Cause] = {
         Cause("provider_down", "Provider not answering", "Wait and plan again.", False),
         Cause("unknown_refusal", "Unexplained refusal", "Read the provider's own words in the journal.", True),
         Cause("unknown_outcome", "Outcome unknown", "It is being looked up; do not buy it by hand.", True),
+        Cause("not_placed", "Not placed", "A person saw that it is not there: book it again.", False),
         Cause("not_payable", "No longer paid or open in the shop", "Check the order in the shop.", True),
         Cause("needs_mapping", "Not known what to buy", "Map the shop's product to an item.", True),
         Cause("partial_refund", "Partly refunded", "Decide with the customer, then return the line to ready.", True),

@@ -51,6 +51,8 @@ class Outcome:
     pause: float = 0.0  # seconds the provider asked all calls to wait
     due_at: datetime | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    actor: str = CLOCK.name
+    run_id: int | None = None  # the cell its events belong to; None: the booking's own
 
 
 def unforeseen(error: Exception) -> Unknown:
@@ -160,13 +162,16 @@ def _to_person(outcome: Outcome) -> Outcome:
 
 
 def _record(tx: Connection, outcome: Outcome, events: Sequence[lines.Event]) -> None:
-    lines.record(tx, events, at=outcome.at, actor=CLOCK.name, run_id=outcome.booking["run_id"])
+    run_id = outcome.run_id or outcome.booking["run_id"]
+    lines.record(tx, events, at=outcome.at, actor=outcome.actor, run_id=run_id)
 
 
 def _part_done(tx: Connection, outcome: Outcome) -> None:
-    """One booking of the run reached an end; the last one closes the cell."""
+    """One booking of the run reached an end; the last one closes the cell. Settled by a person, it is told anew."""
     run_id = outcome.booking["run_id"]
-    if runs.count_done(tx, run_id):
+    counted = outcome.booking["cause"] == "person"  # when it was handed over
+    ended = runs.get(tx, run_id)["state"] == "done" if counted else runs.count_done(tx, run_id)
+    if ended:
         runs.finish(tx, run_id, at=outcome.at, out=summary(tx, run_id))
 
 

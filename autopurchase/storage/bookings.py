@@ -142,6 +142,11 @@ _LINES_OF = (
 )
 
 
+def by_reference(connection: Connection, reference: str) -> RowMapping | None:
+    """The booking of this out_order_id."""
+    return connection.execute(select(booking).where(booking.c.out_order_id == reference)).mappings().first()
+
+
 def lines_of(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
     """The lines of a booking with their numbers and versions, in line order."""
     return connection.execute(_LINES_OF, {"booking": booking_id}).mappings().all()

@@ -49,6 +49,7 @@ KINDS = {
     "import": "Import",
     "status": "Change of status",
     "make_ready": "Return to ready",
+    "settle": "Settling an unknown outcome",
 }
 
 
