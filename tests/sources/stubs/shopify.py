@@ -20,6 +20,7 @@ from typing import Any
 from graphql import GraphQLError, build_schema, graphql_sync
 
 from tests.sources.stubs.server import Reply, Request
+from tests.sources.stubs.shopify_search import matches
 
 TOKEN = "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"
 VERSION = "2026-10"
@@ -80,6 +81,16 @@ class Order:
         if all(line.sent >= line.quantity - line.removed for line in self.lines):
             return "FULFILLED"
         return "PARTIALLY_FULFILLED" if any(line.sent for line in self.lines) else "UNFULFILLED"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a search may ask for."""
+        sent = {"FULFILLED": "fulfilled", "PARTIALLY_FULFILLED": "partial", "UNFULFILLED": "unfulfilled"}
+        return {
+            "status": "closed" if self.cancelled or self.closed else "open",
+            "financial_status": self.financial.lower(),
+            "fulfillment_status": sent[self.fulfilment],
+        }
 
 
 @dataclass
@@ -175,7 +186,7 @@ class ShopifyShop:
         self._may("read_orders")
         oldest = datetime.now(UTC) - timedelta(days=60)
         shown = [each for each in self.orders.values() if each.created > oldest or "read_all_orders" in self.scopes]
-        return sorted((each for each in shown if matches(query or "", each)), key=lambda each: each.created)
+        return sorted((each for each in shown if matches(query or "", each.facts)), key=lambda each: each.created)
 
     def _count(self, info: Any, query: str | None = None, limit: int = 0) -> dict[str, Any]:
         return {"count": len(self._visible(query)), "precision": "EXACT"}
@@ -341,43 +352,6 @@ class ShopifyShop:
         tracking = fulfillment["trackingInfo"]
         order.parcels.append((tracking["number"], tracking["company"], {line.id: part["quantity"]}))
         return {"fulfillment": {"id": "gid://shopify/Fulfillment/1", "status": "SUCCESS"}, "userErrors": []}
-
-
-def matches(query: str, order: Order) -> bool:
-    """Whether an order is found by a search with AND, OR and brackets. A term that there is not fails the test."""
-    words = re.findall(r"[()]|[^\s()]+", query)
-    found = _either(words, order) if words else True
-    assert not words, f"the search does not end: {words}"
-    return found
-
-
-def _either(words: list[str], order: Order) -> bool:
-    found = _both(words, order)
-    while words and words[0] == "OR":
-        words.pop(0)
-        found = _both(words, order) or found
-    return found
-
-
-def _both(words: list[str], order: Order) -> bool:
-    found = _term(words, order)
-    while words and words[0] == "AND":
-        words.pop(0)
-        found = _term(words, order) and found
-    return found
-
-
-def _term(words: list[str], order: Order) -> bool:
-    word = words.pop(0)
-    if word == "(":
-        found = _either(words, order)
-        assert words.pop(0) == ")"
-        return found
-    name, _, value = word.partition(":")
-    is_open = not order.cancelled and not order.closed
-    sent = {"FULFILLED": "fulfilled", "PARTIALLY_FULFILLED": "partial", "UNFULFILLED": "unfulfilled"}[order.fulfilment]
-    facts = {"status": "open" if is_open else "closed", "financial_status": order.financial.lower()}
-    return {**facts, "fulfillment_status": sent}[name] == value
 
 
 def _requested_cost(query: str, variables: Mapping[str, Any]) -> float:
