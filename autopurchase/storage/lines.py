@@ -73,29 +73,31 @@ def lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> N
         connection.execute(query.with_for_update(key_share=True))
 
 
-def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
-    query = (
-        select(
-            line.c.id,
-            line.c.order_id,
-            line.c.status,
-            line.c.purchase,
-            line.c.cause,
-            line.c.booking_id,
-            line.c.generation,
-            line.c.version,
-            line.c.ready_at,
-            line.c.open_quantity,
-            line.c.item_id,
-            orders.c.payable,
-            orders.c.paid_at,
-        )
-        .join_from(line, orders)
-        .where(line.c.id.in_(ids))
-        .order_by(line.c.id)
-        .with_for_update(of=line)
+_LOCK = (  # statements of every single booking are made once: making one costs more than running it
+    select(
+        line.c.id,
+        line.c.order_id,
+        line.c.status,
+        line.c.purchase,
+        line.c.cause,
+        line.c.booking_id,
+        line.c.generation,
+        line.c.version,
+        line.c.ready_at,
+        line.c.open_quantity,
+        line.c.item_id,
+        orders.c.payable,
+        orders.c.paid_at,
     )
-    return connection.execute(query).mappings().all()
+    .join_from(line, orders)
+    .where(line.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(line.c.id)
+    .with_for_update(of=line)
+)
+
+
+def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
+    return connection.execute(_LOCK, {"ids": list(ids)}).mappings().all()
 
 
 def line_state(row: RowMapping) -> LineState:
@@ -157,19 +159,25 @@ _WRITE_STATE = (
 )
 
 
+_STATUSES = (
+    select(line.c.order_id, line.c.status, orders.c.status.label("was"))
+    .join_from(line, orders)
+    .where(line.c.order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(line.c.id)
+)
+_WRITE_STATUS = update(orders).where(orders.c.id == bindparam("key")).values(status=bindparam("status"))
+
+
 def refresh_order_statuses(connection: Connection, order_ids: Sequence[int]) -> None:
     """Derive the status of these orders from their lines again."""
     for part in chunks(order_ids):
-        statuses: dict[int, list[LineStatus]] = {}
-        for order_id, status in connection.execute(
-            select(line.c.order_id, line.c.status).where(line.c.order_id.in_(part)).order_by(line.c.id)
-        ):
-            statuses.setdefault(order_id, []).append(LineStatus(status))
-        rows = [{"key": key, "status": order_status(found).value} for key, found in statuses.items()]
+        statuses: dict[tuple[int, str], list[LineStatus]] = {}
+        for order_id, status, was in connection.execute(_STATUSES, {"ids": list(part)}):
+            statuses.setdefault((order_id, was), []).append(LineStatus(status))
+        derived = {key: (was, order_status(found).value) for (key, was), found in statuses.items()}
+        rows = [{"key": key, "status": now} for key, (was, now) in derived.items() if now != was]
         if rows:
-            connection.execute(
-                update(orders).where(orders.c.id == bindparam("key")).values(status=bindparam("status")), rows
-            )
+            connection.execute(_WRITE_STATUS, rows)
 
 
 def find(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping]:

@@ -94,8 +94,8 @@ def _insert(
         "seen_at": now,
         "complete": reading.complete,
     }
-    statement = insert_new(connection, provider_order).values(**values).returning(provider_order.c.id)
-    key: int | None = connection.execute(statement).scalar()
+    statement = insert_new(connection, provider_order).returning(provider_order.c.id)
+    key: int | None = connection.execute(statement, values).scalar()
     return key
 
 
