@@ -60,8 +60,9 @@ class Proxy:
             return send_reply(handler, fault.reply)
         if fault.applied:
             handler.close_connection = True
-            return handler.connection.shutdown(socket.SHUT_RDWR)
-        self.over.wait(20)
+            handler.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self.over.wait(20)
         return None
 
     def _forward(self, path: str, handler: BaseHTTPRequestHandler, request: Request) -> Any:

@@ -80,7 +80,7 @@ class ShopifyDriver:
         self.shop.throttled = 0
 
     def writes(self, request: Request) -> bool:
-        return request.json["query"].startswith("mutation")
+        return str(request.json["query"]).startswith("mutation")
 
     def lists(self, request: Request) -> bool:
         return "sortKey" in request.json["query"]

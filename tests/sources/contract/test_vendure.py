@@ -81,7 +81,7 @@ class VendureDriver:
         return str(request.json["query"]).lstrip().startswith("mutation")
 
     def lists(self, request: Request) -> bool:
-        return request.json["variables"].get("o", {}).get("take", 1) > 1
+        return bool(request.json["variables"].get("o", {}).get("take", 1) > 1)
 
 
 @pytest.fixture(scope="module")

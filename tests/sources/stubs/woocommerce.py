@@ -107,7 +107,7 @@ class WooShop:
             "meta_data": [],
             "refunds": [],
         }
-        return order_id
+        return int(order_id)
 
     def _line(self, line: Mapping[str, Any]) -> dict[str, Any]:
         given = {"sku": "", "product_id": 0, "variation_id": 0, "total_tax": "0", "meta": {}, "options": {}, **line}
