@@ -6,13 +6,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from autopurchase.domain.booking import LIVE, OPEN, BookingState
 from autopurchase.storage.lines import chunks
 from autopurchase.storage.schema import booking, booking_attempt, booking_line, line
 
 _OPEN = [state.value for state in sorted(OPEN)]
+#: as the text that the partial index over open bookings has: with parameters no database could use it
+_IS_OPEN: ColumnElement[bool] = literal_column(f"booking.state IN ({', '.join(map(repr, _OPEN))})")
 _LIVE = [state.value for state in sorted(LIVE)]
 
 
@@ -29,9 +42,7 @@ def add_lines(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None
 
 _CLAIM = (  # statements of every single booking are made once: making one costs more than running it
     select(booking)
-    .where(
-        booking.c.session_id == bindparam("session"), booking.c.state.in_(_OPEN), booking.c.due_at <= bindparam("now")
-    )
+    .where(booking.c.session_id == bindparam("session"), _IS_OPEN, booking.c.due_at <= bindparam("now"))
     .order_by(booking.c.due_at, booking.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -48,14 +59,14 @@ def claim(connection: Connection, session_id: int, now: datetime) -> RowMapping 
 
 def next_due(connection: Connection, session_id: int) -> datetime | None:
     """When the session's next open booking is due."""
-    query = select(func.min(booking.c.due_at)).where(booking.c.session_id == session_id, booking.c.state.in_(_OPEN))
+    query = select(func.min(booking.c.due_at)).where(booking.c.session_id == session_id, _IS_OPEN)
     found: datetime | None = connection.execute(query).scalar()
     return found
 
 
 def due_sessions(connection: Connection, now: datetime) -> list[int]:
     """Sessions that have an open booking due."""
-    query = select(booking.c.session_id).where(booking.c.state.in_(_OPEN), booking.c.due_at <= now).distinct()
+    query = select(booking.c.session_id).where(_IS_OPEN, booking.c.due_at <= now).distinct()
     return [int(key) for key in connection.execute(query).scalars()]
 
 
