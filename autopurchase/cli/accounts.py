@@ -15,10 +15,11 @@ from autopurchase.cli.output import DONE, REFUSALS, aligned, json_option, note, 
 from autopurchase.cli.shop import open_raw, opened, read_json
 from autopurchase.demo import attend
 from autopurchase.domain.errors import BadInput
-from autopurchase.services import sessions, sources
+from autopurchase.services import sessions, source_preview, sources
 
 _SESSION = ("name", "provider", "state", "health", "grade", "account", "used_today", "daily_cap", "synced_at")
 _SOURCE = ("name", "kind", "enabled", "write_back", "imported_at", "error")
+_PREVIEW = ("number", "product_key", "title", "provider", "item_id", "ratio", "quantity", "unit_price", "outlook")
 _REDIRECT = "http://127.0.0.1:8501/sessions"
 
 
@@ -165,3 +166,32 @@ def check_source(name: str, as_json: bool) -> int:
     document = {**asdict(result), "source": name, "details": dict(result.details)}
     show(document, as_json, told, *(f"- {problem}" for problem in result.problems))
     return DONE if result.ok else REFUSALS
+
+
+@source.command("preview")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(0, 1000), default=20, show_default=True, help="Lines shown.")
+@json_option
+def preview_source(name: str, limit: int, as_json: bool) -> int:
+    """Show what an import of a source would bring; nothing is stored."""
+    with open_raw() as found:
+        seen = source_preview.preview(found.context, local_actor(), name, limit)
+    rejects = [f"  {each.position}: {each.reason}" for each in seen.rejects]
+    rows: list[dict[str, Any]] = [asdict(row) | {"unit_price": row.unit_price} for row in seen.rows]
+    document = {"source": name, "sentence": seen.sentence, **asdict(seen), "rows": rows}
+    told = (aligned(rows, _PREVIEW), f"{name}: {seen.sentence}.", *(f"- {problem}" for problem in seen.problems))
+    show(document, as_json, *told, *rejects)
+    return REFUSALS if seen.rejects or seen.problems else DONE
+
+
+@source.command("write-back")
+@click.argument("name")
+@click.argument("how", type=click.Choice(["on", "off", "dry-run"]))
+@json_option
+def write_back(name: str, how: str, as_json: bool) -> int:
+    """Tell the shop what was bought, tell it nothing, or only note what it would be told."""
+    with open_raw() as found:
+        sources.set_write_back(found.context, local_actor(), name, how != "off")
+        sources.set_dry_run(found.context, local_actor(), name, how == "dry-run")
+    show({"source": name, "write_back": how}, as_json, f"Write-back to {name}: {how}.")
+    return DONE
