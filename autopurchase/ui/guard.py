@@ -78,6 +78,14 @@ def entries() -> list[Entry]:
             Role.VIEWER,
         ),
         Entry(
+            "pages/operate/mapping.py",
+            _("Mapping"),
+            "mapping",
+            "alt_route",
+            _("What is bought for a shop's product"),
+            Role.OPERATOR,
+        ),
+        Entry(
             "pages/admin/sessions.py", _("Sessions"), "sessions", "key", _("Purchasing accounts"), Role.ADMINISTRATOR
         ),
         Entry(

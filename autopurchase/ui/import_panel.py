@@ -67,11 +67,11 @@ def _upload(person: Person) -> None:
     given = st.session_state.get("order-file")
     if given is None:
         return
-    path = _keep(given.name, given.getvalue())
+    path = keep(given.name, given.getvalue())
     _watch(feedback.attempt(lambda: import_orders.request_file(context(), person.actor, path)))
 
 
-def _keep(name: str, content: bytes) -> Path:
+def keep(name: str, content: bytes) -> Path:
     """Put an uploaded file into the workspace, under a name of its own, for the worker to read."""
     folder = workspace().home / "uploads" / token_hex(4)
     folder.mkdir(parents=True)

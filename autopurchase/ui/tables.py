@@ -49,6 +49,10 @@ KINDS = {
     "import": "Import",
     "status": "Change of status",
     "make_ready": "Return to ready",
+    "mapping": "Mapping",
+    "rates": "Exchange rates",
+    "write_back": "Telling the shop",
+    "source": "Source",
     "settle": "Settling an unknown outcome",
 }
 
