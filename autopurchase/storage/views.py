@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select, text, union_all
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, case, func, or_, select, text, union_all
 
 from autopurchase.domain.money import digits
 from autopurchase.domain.order import parse_line_number
@@ -32,6 +32,8 @@ from autopurchase.storage.schema import (
 CAP = 10_000
 #: a filter may pick this many lines at once
 PICK_CAP = 2_000
+#: a filter that no index answers looks at so many of the lines that wait longest (or shortest), not at all of them
+NEAR = 100_000
 
 Rows = Sequence[RowMapping]
 #: currencies whose minor unit is not a hundredth, as far as amounts are compared with a ceiling
@@ -64,9 +66,20 @@ def _like(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return column.icontains(part.strip(), autoescape=True)
 
 
-def _line_conditions(wanted: ReadyFilter) -> list[ColumnElement[bool]]:
+def _indexed(wanted: ReadyFilter) -> list[Any]:
+    """Conditions that indexes answer; the literal ``line.ready`` is what the partial ones ask for."""
+    found: list[Any] = [line.c.purchase == "problem" if wanted.held else text("line.ready")]
+    if wanted.provider and not wanted.held:
+        found.append(line.c.provider == wanted.provider)
+    if wanted.older_than is not None:
+        found.append(_since(wanted) <= wanted.older_than)
+    return found
+
+
+def _searched(wanted: ReadyFilter) -> list[ColumnElement[bool]]:
+    """What is found only by reading lines."""
     found: list[ColumnElement[bool]] = []
-    if wanted.provider:
+    if wanted.provider and wanted.held:
         found.append(line.c.provider == wanted.provider)
     if wanted.cause:
         found.append(line.c.cause == wanted.cause)
@@ -74,8 +87,6 @@ def _line_conditions(wanted: ReadyFilter) -> list[ColumnElement[bool]]:
         found.append(line.c.currency == wanted.currency)
     if wanted.seller:
         found.append(or_(_like(line.c.seller_name, wanted.seller), line.c.seller_id == wanted.seller.strip()))
-    if wanted.older_than is not None:
-        found.append(_since(wanted) <= wanted.older_than)
     if wanted.text:
         found.append(_matches(wanted.text))
     if wanted.max_price is not None:
@@ -109,11 +120,17 @@ def _order_conditions(wanted: ReadyFilter) -> list[ColumnElement[bool]]:
 
 
 def _ready(query: Select[Any], wanted: ReadyFilter) -> Select[Any]:
-    """``query`` on lines, restricted to the filter. The literal ``line.ready`` is what the partial indexes ask for."""
-    base = line.c.purchase == "problem" if wanted.held else text("line.ready")
-    query = query.where(base, *_line_conditions(wanted))
-    of_order = _order_conditions(wanted)
-    return query.where(line.c.order_id == orders.c.id, *of_order) if of_order else query
+    """``query`` on lines, restricted to the filter."""
+    of_line, of_order = _searched(wanted), _order_conditions(wanted)
+    if not of_line and not of_order:
+        return query.where(*_indexed(wanted))
+    near = _near(wanted, NEAR)
+    query = query.join(near, line.c.id == near.c.id).where(*of_line)
+    return query.join(orders, line.c.order_id == orders.c.id).where(*of_order) if of_order else query
+
+
+def _near(wanted: ReadyFilter, limit: int) -> Subquery:
+    return select(line.c.id).where(*_indexed(wanted)).order_by(*_ready_order(wanted)).limit(limit).subquery("near")
 
 
 def _ready_order(wanted: ReadyFilter) -> list[ColumnElement[Any]]:
@@ -125,6 +142,14 @@ def ready_count(connection: Connection, wanted: ReadyFilter) -> int:
     """How many lines fit, counted up to ``CAP + 1``."""
     capped = _ready(select(line.c.id), wanted).limit(CAP + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(capped)).scalar_one())
+
+
+def reaches_all(connection: Connection, wanted: ReadyFilter) -> bool:
+    """Whether the filter has looked at every line, not only at the first `NEAR`."""
+    if not _searched(wanted) and not _order_conditions(wanted):
+        return True
+    query = select(func.count()).select_from(_near(wanted, NEAR + 1))
+    return int(connection.execute(query).scalar_one()) <= NEAR
 
 
 def ready_page(connection: Connection, wanted: ReadyFilter, *, limit: int, offset: int = 0) -> Rows:
@@ -153,6 +178,11 @@ _LINE = (
     line.c.sum_minor,
     line.c.reference_fen,
     line.c.weight_grams,
+    line.c.product_key,
+    line.c.unclear,
+    line.c.ratio,
+    line.c.rate,
+    line.c.rate_day,
     line.c.status,
     line.c.purchase,
     line.c.cause,
@@ -176,6 +206,11 @@ def ready_picks(connection: Connection, wanted: ReadyFilter, limit: int = PICK_C
     """What a pick remembers (number, version, provider, currency, sum_minor, status) of the filter's first lines."""
     query = _ready(select(*_PICK, line.c.purchase), wanted).order_by(*_ready_order(wanted)).limit(limit)
     return connection.execute(query).mappings().all()
+
+
+def latest_event(connection: Connection) -> int:
+    """Number of the newest event: what it was before, lists are as they were before."""
+    return int(connection.execute(select(func.max(event.c.id))).scalar_one() or 0)
 
 
 def still_pickable(connection: Connection, numbers: Sequence[str], *, held: bool) -> set[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from autopurchase.storage import views
+from autopurchase.storage.database import Connection
 from autopurchase.storage.views import ReadyFilter
-from autopurchase.ui import dialogs, drawer, feedback, picking, session_choice, tables
+from autopurchase.ui import dialogs, drawer, feedback, picking, session_choice, tables, words
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.order import why
@@ -28,28 +30,63 @@ def stamp() -> str:
     return when(context().now())
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One page of lines as it is drawn: which page of how many lines, the frame, and what a pick of a row remembers.
+
+    ``reaches_all``: whether the filter has looked at every line.
+    """
+
+    place: int
+    count: int
+    reaches_all: bool
+    view: pd.DataFrame
+    known: dict[str, Pick]
+
+
 def table(wanted: ReadyFilter) -> dict[str, Pick]:
     """Draw one page of lines with its paging; return every pick."""
     _switch(wanted.held)
     size = int(st.session_state.get("ready_size") or SIZES[0])
+    place = int(st.session_state.get("ready_page") or st.query_params.get("ready_page") or 1)
     with reading() as connection:
-        count = views.ready_count(connection, wanted)
-        place = _page(count, size)
-        rows = views.ready_page(connection, wanted, limit=size, offset=(place - 1) * size)
-        _name_gone(connection, rows, wanted.held)
-    if not rows:
+        shown = _shown(connection, views.latest_event(connection), wanted, size, place, words.language())
+        _name_gone(connection, shown.known, wanted.held)
+    if shown.place != place:
+        st.session_state["ready_page"] = shown.place
+    if not shown.known:
         _nothing(wanted)
+        _reach(shown)
         return picking.picks(NAME)
     picked = picking.pick_rows(
-        frame(rows, wanted.held),
-        {row["number"]: pick(row) for row in rows},
-        name=NAME,
-        height=HEIGHT,
-        alt=_("Lines; tick those to book"),
+        shown.view, shown.known, name=NAME, height=HEIGHT, alt=_("Lines; tick those to book"),
         column_config=columns(wanted.held),
-    )
-    _under(wanted, count, size, len(rows), picked)
+    )  # fmt: skip
+    _under(wanted, shown.count, size, len(shown.known), picked)
+    _reach(shown)
     return picked
+
+
+@st.cache_resource(ttl=20, max_entries=100, show_spinner=False)
+def _shown(
+    _connection: Connection, latest_event: int, wanted: ReadyFilter, size: int, place: int, language: str
+) -> Shown:
+    """Read one page. Whatever changes a line writes an event, so after most clicks nothing is read or built again.
+
+    The time to live bounds what a longer transaction commits under an earlier event, and the age of the ages. What is
+    returned is shared by all tabs, so nobody changes it.
+    """
+    count = views.ready_count(_connection, wanted)
+    place = min(place, _pages(count, size))
+    rows = views.ready_page(_connection, wanted, limit=size, offset=(place - 1) * size)
+    known = {row["number"]: pick(row) for row in rows}
+    return Shown(place, count, views.reaches_all(_connection, wanted), frame(rows, wanted.held), known)
+
+
+def _reach(shown: Shown) -> None:
+    if not shown.reaches_all:
+        said = _("These filters looked at {n} lines only: narrow by marketplace or waiting time to reach the others.")
+        st.caption(said.format(n=f"{views.NEAR:,}"))
 
 
 def _switch(held: bool) -> None:
@@ -59,27 +96,20 @@ def _switch(held: bool) -> None:
         picking.set_picks(NAME, {})
 
 
-def _page(count: int, size: int) -> int:
-    pages = _pages(count, size)
-    if int(st.session_state.get("ready_page") or 1) > pages:
-        st.session_state["ready_page"] = pages
-    return int(st.session_state.get("ready_page") or st.query_params.get("ready_page") or 1)
-
-
 def _pages(count: int, size: int) -> int:
     return max(1, -(-min(count, views.CAP) // size))
 
 
-def _name_gone(connection: Any, rows: Sequence[Mapping[Any, Any]], held: bool) -> None:
+def _name_gone(connection: Connection, known: Mapping[str, Pick], held: bool) -> None:
     """Drop picks that are no longer here, and say which."""
-    shown = {row["number"] for row in rows}
+    shown = known.keys()
     hidden = [number for number in picking.picks(NAME) if number not in shown]
     present = views.still_pickable(connection, hidden, held=held) if hidden else set()
     gone = picking.drop_missing(NAME, shown | present)
     if gone:
         names = ", ".join(gone[:8]) + (" …" if len(gone) > 8 else "")
-        words = plural("{n} picked line is no longer here", "{n} picked lines are no longer here", len(gone))
-        st.warning(f"{words}: {names}", icon=":material/playlist_remove:")
+        said = plural("{n} picked line is no longer here", "{n} picked lines are no longer here", len(gone))
+        st.warning(f"{said}: {names}", icon=":material/playlist_remove:")
 
 
 def pick(row: Mapping[Any, Any]) -> Pick:
@@ -220,13 +250,13 @@ def actions(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> 
 def bar(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> None:
     """Always in sight: what is picked, the session with its health, and Book."""
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small", key="book-bar"):
-        words = st.container(width="stretch", gap=None)
-        words.markdown(_tally(picked))
+        said = st.container(width="stretch", gap=None)
+        said.markdown(_tally(picked))
         if wanted.held:
-            words.caption(_("Held lines are returned to ready before they are booked."))
+            said.caption(_("Held lines are returned to ready before they are booked."))
             return
         session = session_choice.draw(person, picked)
-        words.caption(session_choice.health(session, picked))
+        said.caption(session_choice.health(session, picked))
         st.button(
             _("Book"),
             type="primary",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -56,7 +56,7 @@ def draw() -> ReadyFilter:
     found = ReadyFilter(
         held=held == "held",
         provider=provider or "",
-        older_than=context().now() - timedelta(days=days) if days else None,
+        older_than=_before(days) if days else None,
         max_price=_amount(price),
         text=words,
     )
@@ -101,6 +101,11 @@ def _clear() -> None:
 
 def _age_words(days: str) -> str:
     return _("waiting any time") if days == "0" else _("waiting {n} d or more").format(n=days)
+
+
+def _before(days: int) -> datetime:
+    """So many days ago; to the minute, so that clicks within it ask the same."""
+    return context().now().replace(second=0, microsecond=0) - timedelta(days=days)
 
 
 def _amount(written: str) -> Decimal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -40,7 +40,10 @@ def usable(person: Person, picked: Mapping[str, Pick]) -> list[SessionView]:
 
 def chosen(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
     """What the person chose while it fits what is picked, else the best fit."""
-    options = usable(person, picked)
+    return _best(usable(person, picked))
+
+
+def _best(options: Sequence[SessionView]) -> SessionView | None:
     wanted = st.session_state.get(_ASKED)
     return next((view for view in options if view.name == wanted), options[0] if options else None)
 
@@ -48,7 +51,7 @@ def chosen(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
 def draw(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
     """The menu of sessions; returns the chosen one."""
     options = usable(person, picked)
-    best = chosen(person, picked)
+    best = _best(options)
     if best is None:
         st.page_link("pages/admin/sessions.py", label=_("Add a session to book with"), icon=":material/key:")
         return None

@@ -25,17 +25,22 @@ def _translation(language: str) -> gettext.NullTranslations:
     return gettext.translation("autopurchase", _LOCALE, [language], fallback=True)
 
 
-def use(language: str) -> None:
-    """Speak ``language`` (``ru``, ``zh_CN``, …) to this tab; unknown ones fall back to English."""
-    st.session_state[_LANGUAGE] = language
-    _spoken.set(_translation(language))
+def use(chosen: str) -> None:
+    """Speak the language ``chosen`` (``ru``, ``zh_CN``, …) to this tab; unknown ones fall back to English."""
+    st.session_state[_LANGUAGE] = chosen
+    _spoken.set(_translation(chosen))
+
+
+def language() -> str:
+    """What this tab speaks."""
+    return str(st.session_state.get(_LANGUAGE, "en"))
 
 
 def _now() -> gettext.NullTranslations:
     """What this run speaks; a fragment's run begins in a fresh context and asks the tab's state once."""
     found = _spoken.get()
     if found is None:
-        found = _translation(st.session_state.get(_LANGUAGE, "en"))
+        found = _translation(language())
         _spoken.set(found)
     return found
 
