@@ -17,7 +17,12 @@ from autopurchase.sources.otapi.translate import rows
 from tests.sources.stubs.otapi import KEY, LOGIN, PASSWORD, OtShop
 from tests.sources.stubs.server import Reply, Request, Running, serving
 
-LINE: dict[str, Any] = {"ItemId": "610000000001", "ConfigId": "4610000000011", "Qty": 2, "PriceCust": Decimal("9.90")}
+LINE: dict[str, Any] = {
+    "ItemId": "610000000001",
+    "ConfigurationId": "4610000000011",
+    "Quantity": 2,
+    "Price": Decimal("9.90"),
+}
 
 
 @pytest.fixture
@@ -194,7 +199,7 @@ def test_each_line_carries_the_shop_s_word(shop: OtShop, source: OtapiSource) ->
 
 
 def test_amounts_are_in_the_currency_of_the_settings_where_they_name_one(shop: OtShop, running: Running) -> None:
-    order = shop.place([{**LINE, "PriceCust": Decimal("1250.4")}])
+    order = shop.place([{**LINE, "Price": Decimal("1250.4")}])
     found = read(opened(running.url, currency="JPY"), order)
     assert (found.total, found.lines[0].unit_price) == (Money(2501, "JPY"), Money(1250, "JPY"))
     shop.orders[order]["CurrencyCode"] = ""
@@ -209,7 +214,7 @@ def test_times_without_a_zone_are_taken_in_the_shop_s(shop: OtShop, running: Run
 
 
 def test_names_of_line_fields_are_settings(shop: OtShop, running: Running) -> None:
-    order = shop.place([{"GoodsId": "abb-620000000002", "Pieces": 3, "Cost": "1.50", "Qty": 1, "PriceCust": 4.5}])
+    order = shop.place([{"GoodsId": "abb-620000000002", "Pieces": 3, "Cost": "1.50", "Quantity": 1, "Price": 4.5}])
     line = read(opened(running.url, line_fields="item=GoodsId, quantity=Pieces, price=Cost"), order).lines[0]
     assert (line.provider, line.item_id, line.quantity) == ("alibaba1688", "620000000002", 3)
     assert line.item_url == "https://detail.1688.com/offer/620000000002.html"
@@ -236,7 +241,7 @@ def test_goods_of_the_shop_s_own_wait_for_a_mapping(shop: OtShop, source: OtapiS
 
 
 def test_a_line_that_cannot_be_taken_is_a_reject_and_the_rest_is_given(shop: OtShop, source: OtapiSource) -> None:
-    shop.place([{**LINE, "ItemId": "", "ConfigId": ""}, {**LINE, "Qty": 1.5}, LINE])
+    shop.place([{**LINE, "ItemId": "", "ConfigurationId": ""}, {**LINE, "Quantity": 1.5}, LINE])
     found = list(source.open_paid())
     rejects = [each.reason for each in found if isinstance(each, Reject)]
     assert all(part in reason for part, reason in zip(("no link", "whole number"), rejects, strict=True))

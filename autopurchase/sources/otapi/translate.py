@@ -78,7 +78,7 @@ class Reader:
                 paid=paid,
                 refunded=Money(0, total.currency),
                 created_at=self._created(info),
-                customer=text(info, "CustName"),
+                customer=text(info, "CustomerName"),
                 goods_total=self._money(info, "GoodsAmount"),
                 delivery_cost=self._money(info, "DeliveryAmount"),
                 delivery_service=text(info, "DeliveryModeName") or text(info, "DeliveryModeId"),
@@ -217,15 +217,18 @@ def rows(value: Any) -> list[Node]:
 
 def order_info(details: Node) -> Node:
     """The order among its details. Raises BadInput when there is none."""
-    found = details.get("SalesOrderInfo")
-    if not isinstance(found, dict) or not found.get("Id"):
+    found = [each for each in details.values() if isinstance(each, dict) and each.get("Id")]
+    if not found:
         raise BadInput("The shop's answer holds no order: its API may have changed.")
-    return found
+    return found[0]
 
 
 def line_nodes(details: Node) -> list[Node]:
-    """The lines among an order's details."""
-    return rows(details.get("SalesLinesList"))
+    """The lines among an order's details: the first list, under whatever name the answer gives it."""
+    for each in details.values():
+        if isinstance(each, list) or (isinstance(each, dict) and not each.get("Id")):
+            return rows(each)
+    return []
 
 
 def text(node: Node, name: str) -> str:

@@ -58,7 +58,7 @@ class OtDriver:
     def cancel_line(self, order: str, line: str) -> None:
         found = next(each for each in self.shop.lines[order] if each["Id"] == line)
         found["StatusId"] = 12
-        self.shop.orders[order]["TotalAmount"] -= Decimal(str(found["PriceCust"])) * found["Qty"]
+        self.shop.orders[order]["TotalAmount"] -= Decimal(str(found["Price"])) * found["Quantity"]
 
     def cancel(self, order: str) -> None:
         self.shop.orders[order]["StatusCode"] = "50"
@@ -89,7 +89,7 @@ class OtDriver:
 
 def _lines(wants: Sequence[Want], currency: str) -> list[dict[str, Any]]:
     return [
-        {"ItemId": _item_id(want), "Qty": want.quantity, "PriceCust": Decimal(price), **_sku(want)}
+        {"ItemId": _item_id(want), "Quantity": want.quantity, "Price": Decimal(price), **_sku(want)}
         for want, price in zip(wants, PRICES[currency], strict=False)
     ]
 
@@ -101,7 +101,7 @@ def _item_id(want: Want) -> str:
 
 def _sku(want: Want) -> dict[str, str]:
     sku = parse_qs(urlsplit(want.link).query).get("skuId")
-    return {"ConfigId": sku[0]} if sku else {}
+    return {"ConfigurationId": sku[0]} if sku else {}
 
 
 class TestOtapi(SourceContract):

@@ -60,10 +60,10 @@ class OtShop:
     # --- what happens in the shop ---
 
     def place(self, lines: Sequence[Mapping[str, Any]], currency: str = "USD", paid: bool = True) -> str:
-        """A customer orders; ``lines`` have ItemId, Qty, PriceCust and what else the case needs."""
+        """A customer orders; ``lines`` have ItemId, Quantity, Price and what else the case needs."""
         order_id = str(next(self.ids))
         made = [{"Id": str(next(self.ids)), "StatusId": 2, "OperatorComment": "", **line} for line in lines]
-        total = sum((Decimal(str(line["PriceCust"])) * int(line["Qty"]) for line in made), Decimal(0))
+        total = sum((Decimal(str(line["Price"])) * int(line["Quantity"]) for line in made), Decimal(0))
         created = FIRST_MOMENT + timedelta(minutes=len(self.orders))
         self.lines[order_id] = made
         self.orders[order_id] = {
@@ -71,7 +71,7 @@ class OtShop:
             "DisplayId": f"ORD-{int(order_id):09}",
             "StatusCode": "30" if paid else "20",
             "CreatedDateTime": created.replace(tzinfo=None).isoformat(),
-            "CustName": "Anna Meyer",
+            "CustomerName": "Anna Meyer",
             "CurrencyCode": currency,
             "CurrencySign": "$",
             "GoodsAmount": total,
@@ -157,7 +157,7 @@ class OtShop:
             raise Denied("NotFound", said=f"Order {given['orderId']} was not found")
         kept = {"0": None, "1": {"2", "3"}, "2": {"6", "7", "8", "9", "10"}}[given["queryType"]]
         lines = [each for each in self.lines[given["orderId"]] if kept is None or str(each["StatusId"]) in kept]
-        return {"Result": {"SalesOrderInfo": self.orders[given["orderId"]], "SalesLinesList": lines}}
+        return {"Result": {"Order": self.orders[given["orderId"]], "Lines": lines}}
 
     def _purchase(self, given: dict[str, str]) -> dict[str, Any]:
         for info in _xml(given["xmlPurchaseInfo"], "SalesLinePurchInfoList").findall("SalesLinePurchInfo"):
