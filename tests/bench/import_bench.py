@@ -1,17 +1,24 @@
-"""How fast an order file comes in, beside the floor: a plain upsert of the same rows by SQLAlchemy Core.
+"""How fast orders come in, and in how much memory, beside the floor: a plain upsert of the same rows.
 
-python -m tests.bench.import_bench [rows] [database URL]
+    python -m tests.bench.import_bench [ROWS …] [--rounds N] [--postgres] [--shop ORDERS]
+
+Files of 10,000, 100,000 and 1,000,000 lines unless ROWS say otherwise, each in a process of its own, so that its
+largest size is its own. --shop: that many orders of three lines from a WooCommerce stand-in over HTTP instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import multiprocessing
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,22 +27,26 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from autopurchase.domain.shop import ShopOrder
-from autopurchase.services import import_orders
+from autopurchase.services import import_orders, sources
 from autopurchase.services.import_rules import line_values, order_values
 from autopurchase.sources import SOURCES
 from autopurchase.storage import runs
 from autopurchase.storage.schema import line, metadata, orders, source
-from tests.support.orders import OPERATOR, START, Workspace, many_rows, open_workspace, write_file
+from tests.sources.stubs.server import serving
+from tests.sources.stubs.woocommerce import KEY, SECRET, WooShop
+from tests.support.orders import ADMIN, OPERATOR, START, Workspace, many_rows, open_workspace, write_file
+from tests.support.postgres import find_binaries, start_cluster
 
-ROUNDS = 3
+SIZES = (10_000, 100_000, 1_000_000)
 BATCH = 500
 
 
-def bench_import(rows: int, url: str) -> dict[str, Any]:
-    """Import a file of ``rows`` lines three times into emptied tables, in turn with the floor; medians in seconds.
+def bench_import(rows: int, url: str, rounds: int = 3) -> dict[str, Any]:
+    """Import a file of ``rows`` lines ``rounds`` times into emptied tables, in turn with the floor; medians in seconds.
 
     ``again``: the same file once more, when nothing changes. ``grown_mb``: how much the process's largest size grew
     between the first quarter of the rows and all of them (kilobytes a row would show here).
+    ``peak_mb``: that size at the end of our imports, the program itself included.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = write_file(Path(folder) / "orders.csv", many_rows(rows))
@@ -44,16 +55,17 @@ def bench_import(rows: int, url: str) -> dict[str, Any]:
         _import(work, quarter)
         before = _largest_mb()
         times: dict[str, list[float]] = {"ours": [], "again": [], "floor": []}
-        for _ in range(ROUNDS):
+        peak = before
+        for number in range(rounds):
             _empty(work)
             times["ours"].append(_timed(lambda: _import(work, path)))
             times["again"].append(_timed(lambda: _import(work, path)))
+            peak = peak if number else _largest_mb()
             stored = _count(work)
             _empty(work)
             times["floor"].append(_timed(lambda: _floor(work, path)))
             if {stored, _count(work)} != {rows}:
                 raise RuntimeError(f"{stored} and {_count(work)} lines stored, not {rows}")
-        grown = _largest_mb() - before
         work.ctx.db.close()
     medians = {name: statistics.median(found) for name, found in times.items()}
     return {
@@ -61,7 +73,8 @@ def bench_import(rows: int, url: str) -> dict[str, Any]:
         "seconds": {name: round(value, 3) for name, value in medians.items()},
         "rows_per_second": {name: round(rows / value) for name, value in medians.items()},
         "times_floor": round(medians["ours"] / medians["floor"], 2),
-        "grown_mb": round(grown, 1),
+        "grown_mb": round(peak - before, 1),
+        "peak_mb": round(peak),
     }
 
 
@@ -135,7 +148,96 @@ def _largest_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+# --- a shop ---
+
+
+def bench_shop(count: int, url: str) -> dict[str, Any]:
+    """Import ``count`` orders of three lines from a shop that serves from a process of its own; seconds, growth."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    shop = context.Process(target=_serve, args=(count, theirs), daemon=True)
+    shop.start()
+    address = ours.recv()
+    work = open_workspace(url)
+    config = {"base_url": address, "consumer_key": KEY, "consumer_secret": SECRET}
+    config |= {"url_meta": "source_url", "paid_methods": "stripe"}
+    sources.add(work.ctx, ADMIN, kind="woocommerce", name="woo", config=config)
+    before = _largest_mb()
+    times = {name: _timed(lambda: _sweep(work)) for name in ("first", "again")}
+    stored = _count(work)
+    work.ctx.db.close()
+    ours.send("end")
+    shop.join(10)
+    if stored != 3 * count:
+        raise RuntimeError(f"{stored} lines stored, not {3 * count}")
+    per_second = {name: round(count / value) for name, value in times.items()}
+    seconds = {name: round(value, 2) for name, value in times.items()}
+    grown = round(_largest_mb() - before, 1)
+    return {"orders": count, "seconds": seconds, "orders_per_second": per_second, "grown_mb": grown}
+
+
+def _serve(count: int, pipe: Any) -> None:
+    shop = WooShop()
+    for number in range(count):
+        links = [f"https://item.taobao.com/item.htm?id={610000000000 + number * 3 + line}" for line in range(3)]
+        shop.place([{"name": "Coat", "quantity": 1, "total": "12.50", "meta": {"source_url": link}} for link in links])
+    with serving(shop) as running:
+        pipe.send(running.url)
+        pipe.recv()
+
+
+def _sweep(work: Workspace) -> None:
+    run_id = import_orders.request(work.ctx, OPERATOR, "woo")
+    import_orders.carry_out(work.ctx, run_id)
+    with work.ctx.db.read() as tx:
+        if error := runs.get(tx, run_id)["error"]:
+            raise RuntimeError(error)
+
+
+# --- the program ---
+
+
+def main(words: list[str]) -> int:
+    """Measure what was asked for; one JSON document a line."""
+    parser = argparse.ArgumentParser(prog="bench import")
+    parser.add_argument("rows", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--rounds", type=int, default=0, help="default: 3, and 1 from a million rows on")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server of its own instead of SQLite")
+    parser.add_argument("--shop", type=int, default=0, metavar="ORDERS")
+    parser.add_argument("--one", default="", help=argparse.SUPPRESS)
+    asked = parser.parse_args(words)
+    if asked.one:
+        found = bench_shop(asked.shop, asked.one) if asked.shop else _file(asked.rows[0], asked.one, asked.rounds)
+        print(json.dumps(found), flush=True)
+        return 0
+    with _database(asked.postgres) as fresh:
+        for job in [["--shop", str(asked.shop)]] if asked.shop else [[str(rows)] for rows in asked.rows]:
+            command = [sys.executable, "-m", "tests.bench.import_bench", *job, "--one", fresh()]
+            subprocess.run([*command, "--rounds", str(asked.rounds)], check=True)
+    return 0
+
+
+def _file(rows: int, url: str, rounds: int) -> dict[str, Any]:
+    return bench_import(rows, url, rounds or (1 if rows >= SIZES[-1] else 3))
+
+
+@contextmanager
+def _database(postgres: bool) -> Iterator[Callable[[], str]]:
+    """Gives addresses of empty databases."""
+    if not postgres:
+        with tempfile.TemporaryDirectory(prefix="autopurchase-bench-") as folder:
+            numbers = iter(range(100))
+            yield lambda: f"sqlite:///{folder}/{next(numbers)}.db"
+        return
+    binaries = find_binaries()
+    if binaries is None:
+        raise SystemExit("There is no PostgreSQL on this machine.")
+    cluster = start_cluster(binaries)
+    try:
+        yield lambda: cluster.url(cluster.create_database())
+    finally:
+        cluster.stop()
+
+
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as home:
-        print(json.dumps(bench_import(count, sys.argv[2] if len(sys.argv) > 2 else f"sqlite:///{home}/bench.db")))
+    raise SystemExit(main(sys.argv[1:]))
