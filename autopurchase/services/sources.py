@@ -15,6 +15,7 @@ from autopurchase.storage import mappings, runs, sources, write_backs
 
 #: the kind, and the name of the source, of order files given by hand
 FILE = "file"
+_LONGEST_INTERVAL = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,14 @@ def set_dry_run(ctx: Context, actor: Actor, name: str, on: bool) -> int:
     return run_id
 
 
-def _change(ctx: Context, actor: Actor, name: str, **values: bool) -> None:
+def set_interval(ctx: Context, actor: Actor, name: str, minutes: int) -> None:
+    """How often the worker imports from the source by itself. Raises BadInput unless from a minute to a day."""
+    if not 1 <= minutes <= _LONGEST_INTERVAL:
+        raise BadInput(f"A source is imported every {minutes} minutes? Give 1 to {_LONGEST_INTERVAL:,} minutes.")
+    _change(ctx, actor, name, every_minutes=minutes)
+
+
+def _change(ctx: Context, actor: Actor, name: str, **values: int) -> None:
     actor.require(Role.ADMINISTRATOR)
     with ctx.db.write() as tx:
         row = sources.by_name(tx, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +22,13 @@ def harmless(value: object) -> str:
 
 
 def rejects_csv(run_id: int) -> bytes:
-    """Refused input rows with where and why, UTF-8 with a byte order mark so that spreadsheets read Chinese."""
+    """Refused input rows of a run, UTF-8 with a byte order mark so that spreadsheets read Chinese."""
     with reading() as connection:
-        rows = runs.rejects(connection, run_id)
+        return rejects_table(runs.rejects(connection, run_id))
+
+
+def rejects_table(rows: Sequence[Mapping[Any, Any]]) -> bytes:
+    """Rows with ``position``, ``reason`` and ``row`` as a table: what was refused, where, and why."""
     keys = list(dict.fromkeys(key for row in rows for key in row["row"]))
     out = io.StringIO()
     writer = csv.writer(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
@@ -10,14 +11,19 @@ from typing import Any
 
 import streamlit as st
 
-from autopurchase.services import import_orders
+from autopurchase.domain.errors import BadInput
+from autopurchase.services import import_orders, source_preview
+from autopurchase.services.source_preview import SourcePreview
+from autopurchase.services.sources import FILE
 from autopurchase.storage import cells
 from autopurchase.ui import downloads, feedback, tables
+from autopurchase.ui import source_preview as looking
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, plural, when
 from autopurchase.ui.workspace import context, reading, workspace
 
 RUNS = "import.runs"
+PLACE = "order-file"
 EXAMPLE = (
     "order_number,line_no,provider,item_id,sku_id,title,configuration,quantity,unit_price,currency,reference_price,"
     "seller_id,created_at,paid_at,paid_amount,order_total\n"
@@ -49,6 +55,15 @@ def upload(person: Person) -> None:
             on_click=_upload,
             args=(person,),
         )
+        st.button(
+            _("Preview"),
+            icon=":material/visibility:",
+            key="preview-file",
+            disabled=st.session_state.get("order-file") is None,
+            on_click=looking.ask,
+            args=(PLACE, "preview"),
+            help=_("Shows the lines as they would come in, before anything is stored"),
+        )
         st.download_button(
             _("Example file"),
             EXAMPLE.encode("utf-8-sig"),
@@ -59,8 +74,24 @@ def upload(person: Person) -> None:
             type="tertiary",
         )
         st.caption(
-            _("Needed columns: order_number, line_no, provider, item_id, quantity, unit_price, currency, created_at.")
+            _(
+                "Needed columns: order_number, line_no, quantity, unit_price, currency, created_at; and provider with "
+                "item_id, or product_key."
+            )
         )
+    looking.draw(PLACE, preview=lambda: _preview(person))
+
+
+def _preview(person: Person) -> SourcePreview:
+    """The uploaded file as it would come in; the file itself is kept no longer than that takes."""
+    given = st.session_state.get("order-file")
+    if given is None:
+        raise BadInput(_("Choose a file first."))
+    path = keep(given.name, given.getvalue())
+    try:
+        return source_preview.preview(context(), person.actor, (FILE, {"path": str(path)}), looking.ROWS)
+    finally:
+        shutil.rmtree(path.parent)
 
 
 def _upload(person: Person) -> None:

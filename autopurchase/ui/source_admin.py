@@ -1,20 +1,17 @@
-"""The sources page: shops with their actions, and the form that adds one."""
+"""The sources page: every source as a card with its state, actions and settings."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from autopurchase.domain.errors import BadInput
-from autopurchase.ports import SourceManifest
-from autopurchase.services import sources
+from autopurchase.services import mapping, source_preview, sources
 from autopurchase.services.sources import FILE, SourceView
 from autopurchase.storage import figures
-from autopurchase.ui import cells, feedback, forms, import_panel, tables
+from autopurchase.ui import cells, feedback, import_panel, source_news, tables
+from autopurchase.ui import source_preview as looking
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, ago, plural
 from autopurchase.ui.workspace import context, reading
-
-CHECKED = "source.checked"
 
 
 def listing(person: Person) -> None:
@@ -30,73 +27,132 @@ def listing(person: Person) -> None:
 
 def _card(person: Person, view: SourceView, last_run: int | None) -> None:
     with st.container(border=True, gap="xsmall", key=f"source-{view.name}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{view.name}**", width="content")
-            st.caption(view.label, width="content")
-            tables.badge("active" if view.enabled else "disabled")
-            st.caption(_("last import {ago}").format(ago=ago(view.imported_at, context().now())), width="stretch")
-            if last_run is not None:
-                tables.cell_link(last_run, _("run {n}").format(n=last_run))
+        _head(person, view, last_run)
         if view.error:
             st.error(view.error, icon=":material/error:")
-        shown = " · ".join(f":gray[{name}] {value}" for name, value in view.settings.items() if value)
+        shown = [f":gray[{name}] {value}" for name, value in view.settings.items() if value]
         if shown:
-            st.caption(shown)
+            st.caption(" · ".join(shown))
         _buttons(person, view, last_run)
-        _checked(view)
+        looking.draw(
+            _place(view),
+            test=lambda: sources.check(context(), person.actor, view.name),
+            preview=lambda: source_preview.preview(context(), person.actor, view.name, looking.ROWS),
+        )
+
+
+def _place(view: SourceView) -> str:
+    return f"source-{view.name}"
+
+
+def _reads_by_itself(view: SourceView) -> bool:
+    """Whether there is something to read without a person giving a file."""
+    return view.kind != FILE or bool(view.settings.get("path"))
+
+
+def _head(person: Person, view: SourceView, last_run: int | None) -> None:
+    waiting = mapping.waiting_count(context(), person.actor, source=view.name)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{view.name}**", width="content")
+        st.caption(view.label, width="content")
+        tables.badge("active" if view.enabled else "disabled")
+        if view.dry_run and view.write_back:
+            st.badge(_("Dry run"), color="blue", width="content", help=_("What the shop would be told is only noted"))
+        st.caption(_("last import {ago}").format(ago=ago(view.imported_at, context().now())), width="content")
+        if last_run is not None:
+            tables.cell_link(last_run, _("run {n}").format(n=last_run))
+        if waiting:
+            st.page_link(
+                "pages/operate/mapping.py",
+                label=plural("{n} line needs mapping", "{n} lines need mapping", waiting),
+                icon=":material/alt_route:",
+                query_params={"mapping_source": view.name},
+            )
 
 
 def _buttons(person: Person, view: SourceView, last_run: int | None) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if view.kind != FILE:
-            st.button(
-                _("Import now"),
-                type="primary",
-                icon=":material/download:",
-                key=f"import-{view.name}",
-                disabled=not view.enabled,
-                on_click=import_panel.start,
-                args=(person, view.name),
-            )
-            st.button(
-                _("Check"),
-                icon=":material/verified_user:",
-                key=f"check-{view.name}",
-                on_click=_check,
-                args=(person, view.name),
-                help=_("Asks the shop who we are and what is missing; changes nothing"),
-            )
+        if _reads_by_itself(view):
+            _reading(person, view)
         label, icon = (_("Disable"), "toggle_off") if view.enabled else (_("Enable"), "toggle_on")
         st.button(label, icon=f":material/{icon}:", key=f"switch-{view.name}", on_click=_switch, args=(person, view))
         if view.can_write_back:
-            st.toggle(
-                _("Tell the shop what was bought and sent"),
-                value=view.write_back,
-                key=f"write-{view.name}",
-                on_change=_write_back,
-                args=(person, view.name),
-            )
+            _telling(person, view)
         if last_run is not None:
             import_panel.rejects_button(last_run, view.name)
 
 
-def _check(person: Person, name: str) -> None:
-    found = feedback.attempt(lambda: sources.check(context(), person.actor, name))
-    if found is not None:
-        st.session_state[CHECKED] = {name: (found.ok, found.identity, list(found.problems), found.open_paid)}
+def _reading(person: Person, view: SourceView) -> None:
+    st.button(
+        _("Import now"),
+        type="primary",
+        icon=":material/download:",
+        key=f"import-{view.name}",
+        disabled=not view.enabled,
+        on_click=import_panel.start,
+        args=(person, view.name),
+    )
+    st.button(
+        _("Test"),
+        icon=":material/verified_user:",
+        key=f"check-{view.name}",
+        on_click=looking.ask,
+        args=(_place(view), "test"),
+        help=_("Asks the shop who we are and what is missing; changes nothing"),
+    )
+    st.button(
+        _("Preview"),
+        icon=":material/visibility:",
+        key=f"preview-{view.name}",
+        on_click=looking.ask,
+        args=(_place(view), "preview"),
+        help=_("Shows the lines as they would come in, before anything is stored"),
+    )
+    if view.kind != FILE:
+        _schedule(person, view)
 
 
-def _checked(view: SourceView) -> None:
-    """What the last check of this tab found, as sentences."""
-    found = st.session_state.get(CHECKED, {}).get(view.name)
-    if not found:
-        return
-    ok, identity, problems, open_paid = found
-    for problem in problems:
-        st.warning(problem, icon=":material/warning:")
-    if ok:
-        words = plural("{n} paid order is open", "{n} paid orders are open", open_paid) if open_paid is not None else ""
-        st.success(" · ".join(filter(None, (identity, words))), icon=":material/check_circle:")
+def _schedule(person: Person, view: SourceView) -> None:
+    words = plural("Every {n} minute", "Every {n} minutes", view.every_minutes)
+    with st.popover(words, icon=":material/schedule:", help=_("How often it is imported by itself")):
+        st.number_input(
+            _("Import every so many minutes"),
+            min_value=1,
+            max_value=1440,
+            step=5,
+            value=view.every_minutes,
+            key=f"every-{view.name}",
+            on_change=_set_interval,
+            args=(person, view.name),
+        )
+
+
+def _telling(person: Person, view: SourceView) -> None:
+    """What the shop is told of purchases: switched on or off, sent or only noted."""
+    words = _("Told: dry run") if view.dry_run else _("Told: yes")
+    with st.popover(words if view.write_back else _("Told: no"), icon=":material/campaign:", width=260):
+        st.toggle(
+            _("Tell the shop what was bought and sent"),
+            value=view.write_back,
+            key=f"write-{view.name}",
+            on_change=_write_back,
+            args=(person, view.name),
+        )
+        st.toggle(
+            _("Dry run: note it, send nothing"),
+            value=view.dry_run,
+            key=f"dry-{view.name}",
+            disabled=not view.write_back,
+            on_change=_dry_run,
+            args=(person, view.name),
+            help=_("Switched off, what was noted meanwhile is sent."),
+        )
+        source_news.of_source(view.name)
+
+
+def _set_interval(person: Person, name: str) -> None:
+    minutes = int(st.session_state[f"every-{name}"])
+    feedback.attempt(lambda: sources.set_interval(context(), person.actor, name, minutes))
 
 
 def _switch(person: Person, view: SourceView) -> None:
@@ -109,54 +165,8 @@ def _write_back(person: Person, name: str) -> None:
     feedback.attempt(lambda: sources.set_write_back(context(), person.actor, name, on))
 
 
-def add_form(person: Person) -> None:
-    """The form made from the shop kind's own list of fields."""
-    manifests = {code: kind.manifest for code, kind in context().sources.items() if code != FILE}
-    if not manifests:
-        return
-    chosen = st.pills(
-        _("Kind of shop"),
-        list(manifests),
-        key="add-source",
-        default=next(iter(manifests)),
-        required=True,
-        format_func=lambda code: manifests[code].label,
-    )
-    manifest = manifests[str(chosen)]
-    needed = [field for field in manifest.fields if field.required]
-    others = [field for field in manifest.fields if not field.required]
-    with st.form(f"add-source-{manifest.kind}", border=False):
-        st.text_input(_("Name of the source *"), key=_key(manifest, "name"), placeholder="shop", width=420)
-        with st.container(width=420):
-            forms.draw(needed, f"source.{manifest.kind}")
-        with st.expander(_("Special settings"), icon=":material/tune:"), st.container():
-            forms.draw(others, f"source.{manifest.kind}")
-        st.form_submit_button(
-            _("Add source"), type="primary", icon=":material/add:", on_click=_add, args=(person, manifest)
-        )
-
-
-def _key(manifest: SourceManifest, name: str) -> str:
-    return f"source.{manifest.kind}.{name}"
-
-
-def _add(person: Person, manifest: SourceManifest) -> None:
-    name = str(st.session_state[_key(manifest, "name")]).strip()
-
-    def act() -> bool:
-        if not name:
-            raise BadInput(_("Give the source a name."))
-        typed = {
-            field.name: str(st.session_state.get(_key(manifest, field.name)) or "").strip() for field in manifest.fields
-        }
-        config = {key: value for key, value in typed.items() if value}
-        forms.check_required(manifest.fields, config)
-        sources.add(context(), person.actor, kind=manifest.kind, name=name, config=config)
-        return True
-
-    if feedback.attempt(act):
-        for field in manifest.fields:
-            if field.secret:
-                st.session_state[_key(manifest, field.name)] = ""
-        st.session_state[_key(manifest, "name")] = ""
-        feedback.say("success", _("Source {name} was added. Check it, then import.").format(name=name))
+def _dry_run(person: Person, name: str) -> None:
+    on = bool(st.session_state[f"dry-{name}"])
+    run = feedback.attempt(lambda: sources.set_dry_run(context(), person.actor, name, on))
+    if run is not None:
+        feedback.say("toast", _("Dry run is on.") if on else _("Dry run is off: what was noted is sent now."), run)

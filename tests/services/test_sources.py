@@ -62,6 +62,15 @@ def test_switches(work: Workspace) -> None:
     assert (view.enabled, view.write_back) == (True, True)
 
 
+def test_interval(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
+    sources.set_interval(work.ctx, ADMIN, "shop", 30)
+    assert sources.listing(work.ctx, VIEWER)[0].every_minutes == 30
+    for minutes in (0, 1441):
+        with pytest.raises(BadInput, match="1 to 1,440 minutes"):
+            sources.set_interval(work.ctx, ADMIN, "shop", minutes)
+
+
 def test_check_and_unknown_names(work: Workspace) -> None:
     sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
     assert sources.check(work.ctx, OPERATOR, "shop").ok
@@ -76,6 +85,7 @@ def test_check_and_unknown_names(work: Workspace) -> None:
         lambda ctx: sources.enable(ctx, OPERATOR, "shop"),
         lambda ctx: sources.disable(ctx, OPERATOR, "shop"),
         lambda ctx: sources.set_write_back(ctx, OPERATOR, "shop", True),
+        lambda ctx: sources.set_interval(ctx, OPERATOR, "shop", 5),
         lambda ctx: sources.check(ctx, VIEWER, "shop"),
     ],
 )
