@@ -191,3 +191,23 @@ def test_a_shop_is_not_given_a_file(work: Workspace, tmp_path: Path) -> None:
     work.sweep()
     with pytest.raises(BadInput, match="is a shop"):
         take(work, tmp_path, file_row(1, 1), source="shop")
+
+
+def test_an_import_that_died_is_closed(work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    path = write_file(tmp_path / "orders.csv", many_rows(30))
+    monkeypatch.setattr(import_orders, "store_batch", die)
+    with pytest.raises(KeyboardInterrupt):
+        import_orders.import_file(work.ctx, OPERATOR, path)
+    monkeypatch.undo()
+    assert import_orders.fail_dead(work.ctx) == []  # it may still be alive
+    work.clock.pass_time(minutes=6)
+    queued = import_orders.request_file(work.ctx, OPERATOR, path)  # a worker's own imports are the worker's to end
+    (number,) = import_orders.dead_runs(work.ctx)
+    assert import_orders.fail_dead(work.ctx) == [number]
+    assert (work.run(number)["state"], work.run(queued)["state"]) == ("failed", "queued")
+    assert "ended half-way" in work.run(number)["error"]
+    assert import_orders.dead_runs(work.ctx) == []
+    assert figures(take(work, tmp_path, *many_rows(30)))[0] == 30

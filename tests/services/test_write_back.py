@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from autopurchase.domain.errors import BrokenAnswer, ConnectFailed, Refused, SessionRefused
-from autopurchase.services import import_orders, sources, write_back
+from autopurchase.domain.mapping import Target
+from autopurchase.services import import_orders, mapping, sources, write_back
 from autopurchase.storage import write_backs
-from autopurchase.storage.schema import booking_line, orders, parcel, provider_order, source
+from autopurchase.storage.schema import booking_line, orders, parcel, provider_order, run, source
 from autopurchase.storage.schema import write_back as outbox
 from tests.support.orders import (
     ADMIN,
@@ -229,3 +230,83 @@ def test_a_long_list_of_references_fits_the_shops_field(work: Workspace) -> None
     reference = work.shop.marks[-1][2]
     assert len(reference) <= 255
     assert reference.endswith(" …")
+
+
+# --- problems, dry runs, shops that are down ---
+
+
+def test_a_line_that_waits_for_a_person_is_told_with_its_cause(work: Workspace) -> None:
+    work.book("53-1")
+    work.record("53-2", ("held", {"cause": "out_of_stock"}))
+    ask(work)
+    tell(work)
+    assert work.shop.marks[-1][1] == "partly ordered; 53-2: Out of stock"
+    work.record("53-2", ("made_ready", {"reason": "another seller"}))
+    ask(work)
+    tell(work)
+    assert work.shop.marks[-1][1] == "partly ordered"
+
+
+def test_what_the_shop_itself_holds_is_not_told_to_it(work: Workspace) -> None:
+    work.record("53-2", ("held", {"cause": "partial_refund"}))
+    assert ask(work) == []
+
+
+def test_a_dry_run_notes_what_would_be_written_and_sends_nothing(work: Workspace) -> None:
+    sources.set_dry_run(work.ctx, ADMIN, "shop", True)
+    work.book("53-1")
+    work.book("53-2")
+    travel(work, "53-2", "SF100")
+    ask(work)
+    assert tell(work) == {"noted": 2}
+    assert (work.shop.marks, work.shop.shipments) == ([], [])
+    assert {row[1] for row in answers(work)} == {"noted"}
+    cell = next(row for row in work.rows(run) if row["kind"] == "write_back")
+    told = cell["params"]["would_write"]
+    assert [(each["order"][-2:], each["kind"]) for each in told] == [("53", "mark"), ("53", "shipment")]
+    assert (cell["state"], cell["out"]) == ("done", {"noted": 2})
+    assert work.history("53-1")[-1][1]["write_back"]["answer"] == "dry run: not sent"
+    assert (ask(work), tell(work)) == ([], {})
+    sources.set_dry_run(work.ctx, ADMIN, "shop", False)
+    assert tell(work) == {"done": 2}
+    assert (len(work.shop.marks), len(work.shop.shipments)) == (1, 1)
+    assert work.differing() == []
+
+
+def test_a_shop_that_is_down_delays_and_loses_nothing_over_restarts(work: Workspace, database_url: str) -> None:
+    """Every try is made by a program that was started anew; parcels come while the shop is away."""
+    away = ConnectFailed("away")
+    work.book("53-1")
+    ask(work)
+    for number, tracking in (("53-1", "SF100"), ("53-2", "SF200")):
+        opened = open_workspace(database_url)
+        opened.clock.moment, opened.shop.write_failure = work.clock.moment, away
+        assert tell(opened) == {"later": 1}
+        if number == "53-2":
+            opened.book(number)
+        travel(opened, number, tracking)
+        ask(opened)
+        work.clock.moment = opened.clock.moment
+        work.clock.pass_time(hours=2)
+        opened.ctx.db.close()
+    opened = open_workspace(database_url)
+    opened.clock.moment = work.clock.moment
+    told = tell(opened)
+    assert (told["done"], opened.shop.marks) == (3, [("id-ORD-000000053", "ordered", "AP-T-1-1, AP-T-2-1")])
+    assert {shipment[3] for shipment in opened.shop.shipments} == {"SF100", "SF200"}
+    assert tell(opened) == {}
+    opened.ctx.db.close()
+
+
+def test_parcels_are_reported_in_pieces_that_the_shop_sold(work: Workspace) -> None:
+    target = Target("taobao", "610000000777", ratio=3)
+    work.shop.put(shop_order("ORD-000000060", shop_line(1, product_key="V", quantity=2)))
+    work.sweep()
+    mapping.set(work.ctx, OPERATOR, "shop", "V", target)
+    work.book("60-1")
+    with work.ctx.db.write() as tx:
+        tx.execute(booking_line.update().values(quantity=6))
+    travel(work, "60-1", "SF300")
+    ask(work)
+    tell(work)
+    assert work.shop.shipments == [("id-ORD-000000060", (("L1", 2),), "SF", "SF300")]

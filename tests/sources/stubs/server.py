@@ -68,6 +68,7 @@ def serving(stub: Stub, tls: ssl.SSLContext | None = None) -> Iterator[Running]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes; the second would wait for an acknowledgement
 
         def _do(self) -> None:
             request = read_request(self)
