@@ -31,6 +31,18 @@ def waiting_lines(connection: Connection, source_name: str, product_key: str, li
     return connection.execute(query).mappings().all()
 
 
+def product_of(connection: Connection, number: str) -> list[str] | None:
+    """Source and product key of the line of this number; None when there is no such line, or it names no product."""
+    query = (
+        select(source.c.name, line.c.product_key)
+        .join_from(line, orders)
+        .join(source, source.c.id == orders.c.source_id)
+        .where(line.c.number == number, line.c.product_key != "")
+    )
+    row = connection.execute(query).first()
+    return [row[0], row[1]] if row else None
+
+
 def words(connection: Connection, product_keys: Sequence[str], most: int = 2000) -> Mapping[tuple[str, str], str]:
     """What the provider called the configuration when it was planned last: (product key, its sku or spec id) -> words.
 

@@ -145,16 +145,23 @@ def _purchases(purchases: Sequence[Mapping[Any, Any]]) -> None:
         height=tables.height(len(rows)),
         alt=_("Lines to be sent"),
         column_config={
-            "purchase": st.column_config.NumberColumn(_("Purchase"), width=70, pinned=True),
-            "seller": tables.text(_("Seller"), 150),
-            "line": tables.text(_("Line"), 70),
-            "title": tables.text(_("Item"), 220),
-            "configuration": tables.text(_("Configuration"), 150),
-            "quantity": st.column_config.NumberColumn(_("Qty"), width=44),
-            "seen": tables.money(_("Seen, CNY"), 86),
-            "now": tables.money(_("Now, CNY"), 86),
-            "change": tables.text(_("Change"), 70, alignment="right"),
-            "total": tables.money(_("Purchase total"), 104),
+            "purchase": st.column_config.NumberColumn(_("No."), width=40, pinned=True, help=_("Purchase")),
+            "seller": tables.text(_("Seller"), 106),
+            "line": tables.text(_("Line"), 66),
+            "title": tables.text(_("Item"), 150),
+            "configuration": tables.text(_("Configuration"), 126, help=_("What the customer chose")),
+            "words": tables.text(_("At the marketplace"), 126, help=_("The same in the marketplace's own words")),
+            "quantity": st.column_config.NumberColumn(_("Qty"), width=40, help=_("Pieces to buy")),
+            "seen": tables.money(_("Seen, CNY"), 80),
+            "now": tables.money(_("Now, CNY"), 80),
+            "change": tables.text(_("Change"), 62, alignment="right"),
+            "margin": tables.text(
+                _("Margin, CNY"),
+                102,
+                alignment="right",
+                help=_("What the customer paid, in CNY at the rate of that day, less the goods without freight"),
+            ),
+            "total": tables.money(_("Total, CNY"), 90, help=_("Of the purchase, with freight")),
         },
     )
 
@@ -165,13 +172,20 @@ def _line(place: int, purchase: Mapping[Any, Any], line: Mapping[Any, Any]) -> d
         "seller": purchase["seller_name"] or purchase["seller_id"],
         "line": line["number"],
         "title": line["title"],
-        "configuration": line["configuration"],
+        "configuration": line.get("configuration_shown") or line["configuration"],
+        "words": line.get("provider_words", ""),
         "quantity": line["quantity"],
         "seen": padded(line["seen_fen"], "CNY"),
         "now": padded(line["price_fen"], "CNY"),
         "change": _change(line["seen_fen"], line["price_fen"]),
+        "margin": _margin(line),
         "total": padded(purchase["total_fen"], "CNY") if line is purchase["lines"][0] else "",
     }
+
+
+def _margin(line: Mapping[Any, Any]) -> str:
+    """What is left of the customer's money, or why that is not known: ``no rate for USD``."""
+    return padded(line.get("margin_fen"), "CNY", 10) or str(line.get("margin_reason", ""))
 
 
 def _change(seen: int | None, now: int) -> str:

@@ -11,15 +11,15 @@ import streamlit as st
 
 from autopurchase.services import mapping, sources
 from autopurchase.services.mapping import Waiting
-from autopurchase.storage import runs, views
+from autopurchase.storage import mappings, runs, shop_views, views
 from autopurchase.ui import address, cells, feedback, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside
 from autopurchase.ui.words import _, plural, sortable
 from autopurchase.ui.workspace import context, reading
 
-#: session state: which product the form is about
-OPEN = "mapping.open"
+#: session state: which product the form is about, and the line whose link opened it last
+OPEN, ASKED = "mapping.open", "mapping.asked"
 #: the page's tables of products
 WAITING, LISTED = "mapping.waiting", "mapping.listed"
 #: products shown at once, those with most lines
@@ -39,9 +39,12 @@ class Product(NamedTuple):
 
 
 def opened() -> Product | None:
-    """The product that is being mapped: ticked in a table, or named by the address of a link to this page."""
-    if OPEN not in st.session_state and st.query_params.get("product"):
-        st.session_state[OPEN] = [st.query_params.get("shop", ""), st.query_params["product"]]
+    """The product that is being mapped: ticked in a table, or that of the line which a link to this page names."""
+    number = st.query_params.get("line", "")
+    if number and st.session_state.get(ASKED) != number:
+        st.session_state[ASKED] = number
+        with reading() as connection:
+            st.session_state[OPEN] = shop_views.product_of(connection, number)
     found = st.session_state.get(OPEN)
     return Product(*found) if found else None
 
@@ -52,8 +55,7 @@ def open_product(product: Product | None, *, ticked_in: str = "") -> None:
     for name in (WAITING, LISTED):
         if name != ticked_in:
             st.session_state[f"{name}.version"] = st.session_state.get(f"{name}.version", 0) + 1
-    for name in ("product", "shop"):
-        st.query_params.pop(name, None)
+    st.query_params.pop("line", None)
 
 
 def head() -> str:
@@ -85,6 +87,15 @@ def waiting(person: Person, source: str) -> None:
     lines = plural("{n} line waits", "{n} lines wait", total)
     products = plural("for {n} product", "for {n} products", len(found))
     st.caption(f"{lines} {products}. " + _("Tick a product to say what is bought for it."))
+
+
+def link_to_waiting() -> None:
+    """A link to this page with how many lines wait for it, when any do."""
+    with reading() as connection:
+        count = mappings.waiting_count(connection)
+    if count:
+        words = plural("{n} line needs mapping: say what to buy", "{n} lines need mapping: say what to buy", count)
+        st.page_link("pages/operate/mapping.py", label=words, icon=":material/alt_route:")
 
 
 def _row(one: Waiting) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from autopurchase.domain.causes import cause
 from autopurchase.domain.money import amount_text
-from autopurchase.storage import views
-from autopurchase.ui import cells, tables
+from autopurchase.storage import shop_views, views
+from autopurchase.ui import cells, source_news, tables
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.purchased import STATES, order_link
 from autopurchase.ui.words import _, padded, when, when_full
@@ -105,19 +105,21 @@ def _figure(label: str, value: str) -> None:
 
 
 def tabs(order: Row) -> None:
-    """Items, parcels, history and purchases."""
+    """Items, parcels, history, purchases, and what the shop was told."""
     with reading() as connection:
         lines = views.order_lines(connection, order["id"])
         keys = [row["provider_order_key"] for row in lines if row["provider_order_key"]]
         parcels = views.parcels_of(connection, keys)
         history = views.order_history(connection, order["id"])
         bookings = views.order_bookings(connection, order["id"])
-    items, sent, past, buying = st.tabs(
+        told = shop_views.told(connection, order["id"])
+    items, sent, past, buying, shop = st.tabs(
         [
             f"{_('Items')} · {len(lines)}",
             f"{_('Parcels')} · {sum(map(len, parcels.values()))}",
             f"{_('History')} · {len(history)}",
             f"{_('Purchase')} · {len(bookings)}",
+            f"{_('Shop')} · {len(told)}",
         ]
     )
     with items:
@@ -128,6 +130,8 @@ def tabs(order: Row) -> None:
         _history(history)
     with buying:
         _bookings(bookings)
+    with shop:
+        _told(told)
 
 
 def _items(lines: Sequence[Row], code: str) -> None:
@@ -209,6 +213,7 @@ def _parcels(lines: Sequence[Row], parcels: Mapping[int, Sequence[Row]]) -> None
 EVENTS = {
     "imported": "Came from the shop",
     "changed": "Changed in the shop",
+    "mapped": "Mapped",
     "commented": "Commented",
     "status_changed": "Status changed",
     "held": "Held",
@@ -250,12 +255,21 @@ def _history(events: Sequence[Row]) -> None:
 
 def event_words(data: Mapping[Any, Any]) -> str:
     """What an event says beside its kind: status, cause, reason, number, text."""
+    if data.get("write_back"):
+        return _told_words(data["write_back"])
     parts = []
     for key in ("status", "state", "cause", "reason", "provider_order", "text", "sentence"):
         if data.get(key):
             named = key == "cause" or (key == "reason" and str(data[key]).replace("_", "").isalpha())
             parts.append(_(cause(str(data[key])).label) if named else str(data[key]).replace("_", " "))
     return " · ".join(parts)
+
+
+def _told_words(told: Mapping[Any, Any]) -> str:
+    """``told the shop: ordered, AP-demo-3-1``, and its answer unless it took it."""
+    what = ", ".join(str(told[key]) for key in ("status", "reference", "carrier", "number") if told.get(key))
+    answer = "" if told.get("answer") in ("done", None) else f" · {told['answer']}"
+    return _("told the shop: {what}").format(what=what) + answer
 
 
 def _bookings(bookings: Sequence[Row]) -> None:
@@ -292,6 +306,14 @@ def _bookings(bookings: Sequence[Row]) -> None:
         },
         _("No line of this order was booked yet."),
     )
+
+
+def _told(rows: Sequence[Row]) -> None:
+    """What the shop was told of the order: status, reference, parcels."""
+    if rows:
+        source_news.table(rows)
+    else:
+        cells.empty(_("The shop was told nothing of this order yet."))
 
 
 def _table(rows: Sequence[Mapping[Any, Any]], alt: str, columns: Mapping[Any, Any], nothing: str = "") -> None:

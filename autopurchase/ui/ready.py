@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from autopurchase.domain.mapping import NEEDS_MAPPING
 from autopurchase.storage import views
 from autopurchase.storage.database import Connection
 from autopurchase.storage.views import ReadyFilter
-from autopurchase.ui import dialogs, drawer, feedback, picking, session_choice, tables, words
+from autopurchase.ui import dialogs, drawer, feedback, mapping, picking, session_choice, tables, words
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.order import why
@@ -52,6 +53,8 @@ def table(wanted: ReadyFilter) -> dict[str, Pick]:
     with reading() as connection:
         shown = _shown(connection, views.latest_event(connection), wanted, size, place, words.language())
         _name_gone(connection, shown.known, wanted.held)
+    if wanted.held:
+        mapping.link_to_waiting()
     if shown.place != place:
         st.session_state["ready_page"] = shown.place
     if not shown.known:
@@ -134,7 +137,7 @@ def _cells(row: Mapping[Any, Any], now: Any, labels: Mapping[str, str], held: bo
         "order": to("order", row["number"].rpartition("-")[0], order=row["order_number"]),
         "photo": row["photo_url"],
         "title": row["title"],
-        "original": outside(row["item_url"], market) or market,
+        "original": original(row, market),
         "seller": to("ready", row["seller_name"] or row["seller_id"], ready_seller=row["seller_id"]),
         "configuration": row["configuration"],
         "chinese": row["configuration_original"],
@@ -147,6 +150,13 @@ def _cells(row: Mapping[Any, Any], now: Any, labels: Mapping[str, str], held: bo
         "why": why(row),
     }
     return cells if photos else {name: value for name, value in cells.items() if name != "photo"}
+
+
+def original(row: Mapping[Any, Any], market: str) -> str:
+    """Address of the item at its marketplace; of the page that asks for it where it is not known what to buy."""
+    if row["cause"] == NEEDS_MAPPING:
+        return to("mapping", _("Map it"), line=row["number"])
+    return outside(row["item_url"], market) or market
 
 
 def columns(held: bool) -> dict[str, Any]:

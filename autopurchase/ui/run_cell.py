@@ -55,6 +55,7 @@ def body(person: Person, row: Row, outcomes: Sequence[Row]) -> None:
         _rejects(row["id"])
     else:
         _changes(row["id"])
+        _rejects(row["id"])
     _foot(person, row)
 
 

@@ -74,9 +74,9 @@ def state_column(label: str, codes: Sequence[str], **more: Any) -> Any:
     )
 
 
-def money(label: str, width: int = 96) -> Any:
+def money(label: str, width: int = 96, **more: Any) -> Any:
     """A column of padded amounts (`words.padded`)."""
-    return st.column_config.TextColumn(label, alignment="right", width=width)
+    return st.column_config.TextColumn(label, alignment="right", width=width, **more)
 
 
 def text(label: str, width: int | Literal["small", "medium", "large"] | None = None, **more: Any) -> Any:

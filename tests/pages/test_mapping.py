@@ -1,6 +1,7 @@
 """The mapping page: what waits, saying what to buy, changing and removing it, tables and exchange rates."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def waiting(workspace: Workspace, tmp_path: Path) -> Workspace:
     return workspace
 
 
-def opened(product: Product = PRODUCT) -> AppTest:
-    """The page with the drawer open for a product, as a link to it opens it."""
+def opened(line: str = "900-1") -> AppTest:
+    """The page with the drawer open for a line's product, as the link on Ready opens it."""
     app = open_app()
-    app.query_params["shop"], app.query_params["product"] = product
+    app.query_params["line"] = line
     return sound(app.switch_page(PAGE).run())
 
 
@@ -170,7 +171,7 @@ def test_a_rate_is_set_and_what_lacks_one_is_named(waiting: Workspace) -> None:
     assert "No rate for USD: the margin of 2 ready lines is not known." in words(app)
     app.text_input(key="rate-currency").set_value("usd")
     app.text_input(key="rate-value").set_value("7.12")
-    app.date_input(key="rate-day").set_value("2026-11-01")
+    app.date_input(key="rate-day").set_value(date(2026, 11, 1))
     app = sound(next(button for button in app.button if button.label == "Set").click().run())
     (view,) = rates.listing(waiting.context, ROOT)
     assert (view.currency, str(view.rate), view.day) == ("USD", "7.12", "2026-11-01")
