@@ -29,8 +29,15 @@ class LineState:
 
 def step(state: LineState, kind: str, data: Mapping[str, Any]) -> LineState:
     """The state after one event. Raises KeyError for an unknown kind: history is closed, not guessed."""
-    moved = _STEPS[kind](state, data)
+    moved = _unless_dead(_STEPS[kind](state, data))
     return replace(moved, version=state.version + 1)
+
+
+def _unless_dead(state: LineState) -> LineState:
+    """A line waits for a person only while it is wanted."""
+    if state.status in DEAD and state.purchase is PurchaseState.PROBLEM:
+        return replace(state, purchase=PurchaseState.READY, cause="")
+    return state
 
 
 def fold(events: Iterable[tuple[str, Mapping[str, Any]]]) -> LineState:
@@ -49,9 +56,8 @@ def _imported(state: LineState, data: Mapping[str, Any]) -> LineState:
 
 
 def _with_status(state: LineState, status: LineStatus) -> LineState:
-    """A held line that is over, or that the shop has sent itself, waits for nobody any more."""
-    over = status in DEAD or status in (LineStatus.SHIPPED, LineStatus.RECEIVED)
-    if over and state.purchase is PurchaseState.PROBLEM:
+    """A held line that has been sent to the customer waits for nobody any more."""
+    if status in (LineStatus.SHIPPED, LineStatus.RECEIVED) and state.purchase is PurchaseState.PROBLEM:
         return replace(state, status=status, purchase=PurchaseState.READY, cause="")
     return replace(state, status=status)
 

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from autopurchase.domain.history import LineState, fold, step
 from autopurchase.domain.money import Money
-from autopurchase.domain.order import COMMITTED, LineStatus, PurchaseState
+from autopurchase.domain.order import COMMITTED, DEAD, LineStatus, PurchaseState
 from autopurchase.domain.shop import ShopOrder, paid_in_full
 from autopurchase.services.import_rules import FREE, completed, first_events, next_events, word_on
 from tests.support.orders import shop_line, shop_order
 
 ORDERS = st.builds(
-    lambda state, paid, refunded, left, quantity, status: shop_order(
+    lambda state, paid, refunded, left, quantity, status, item: shop_order(
         "ORD-000000001",
-        shop_line(1, quantity=quantity, open_quantity=min(left, quantity), status=status),
+        shop_line(1, quantity=quantity, open_quantity=min(left, quantity), status=status, item_id=item),
         state=state,
         total=1000,
         paid=paid,
@@ -28,6 +28,7 @@ ORDERS = st.builds(
     st.integers(0, 2),
     st.integers(0, 2),
     st.sampled_from(["", "", "paid", "packing", "cancelled"]),
+    st.sampled_from(["610000000001", "610000000001", ""]),
 )
 ELSEWHERE = st.sampled_from(
     [
@@ -38,6 +39,7 @@ ELSEWHERE = st.sampled_from(
         ("status_changed", {"status": "price_confirmation"}),
         ("made_ready", {"reason": "by hand"}),
         ("held", {"cause": "out_of_stock"}),
+        ("mapped", {"by": "mapping"}),
     ]
 )
 
@@ -45,7 +47,7 @@ ELSEWHERE = st.sampled_from(
 def told(state: LineState, before: LineStatus, order: ShopOrder) -> LineState:
     """The state after the shop's word."""
     line = order.lines[0]
-    for kind, data in next_events(state, before, word_on(order, line), line.open_quantity):
+    for kind, data in next_events(state, before, word_on(order, line), line.open_quantity, line.item_id != ""):
         state = step(state, kind, data)
     return state
 
@@ -54,7 +56,7 @@ def told(state: LineState, before: LineStatus, order: ShopOrder) -> LineState:
 @given(ORDERS, st.lists(st.one_of(ORDERS, ELSEWHERE), max_size=12))
 def test_under_way_never_moves_and_ready_means_payable(first: ShopOrder, words: list[object]) -> None:
     word = word_on(first, first.lines[0])
-    state, before = fold(first_events(first.lines[0], word)), word.status
+    state, before = fold(first_events(first.lines[0], word, first.lines[0].item_id != "")), word.status
     for item in words:
         if not isinstance(item, ShopOrder):
             state = step(state, *item)  # type: ignore[misc]
@@ -63,7 +65,10 @@ def test_under_way_never_moves_and_ready_means_payable(first: ShopOrder, words: 
         if state.purchase not in FREE:
             assert (after.status, after.purchase, after.booking) == (state.status, state.purchase, state.booking)
         if after.purchase is PurchaseState.READY and after.status is LineStatus.PAID:
-            assert paid_in_full(item) or item.lines[0].open_quantity == 0
+            line = item.lines[0]
+            assert (paid_in_full(item) and line.item_id) or line.open_quantity == 0
+        if after.purchase is PurchaseState.PROBLEM and state.purchase in FREE:
+            assert after.status not in DEAD
         assert (after.purchase in COMMITTED) == (state.purchase in COMMITTED)
         before = word_on(item, item.lines[0]).status
         assert told(after, before, item) == after  # the same word again says nothing new
