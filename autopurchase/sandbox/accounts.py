@@ -48,7 +48,7 @@ class Accounts:
     def names(self, market: str) -> list[str]:
         """Known accounts of a market."""
         prefix = market + ":"
-        return sorted(key[len(prefix):] for key in self.store.things.get("account", {}) if key.startswith(prefix))
+        return sorted(key[len(prefix) :] for key in self.store.things.get("account", {}) if key.startswith(prefix))
 
     def open(self, market: str, name: str) -> dict[str, str]:
         """The account's identity, made on first use."""
@@ -64,8 +64,9 @@ class Accounts:
         self.open(market, name)
         code = f"{'0_' if market == 'taobao' else ''}{secrets.token_hex(16)}"
         life = self.settings.code_seconds or CODE_SECONDS[market]
-        self.store.save("code", code, {"market": market, "account": name, "redirect": redirect,
-                                       "expires": now_ms() + life * 1000})
+        self.store.save(
+            "code", code, {"market": market, "account": name, "redirect": redirect, "expires": now_ms() + life * 1000}
+        )
         return code
 
     def redeem(self, market: str, code: str) -> Grant | None:

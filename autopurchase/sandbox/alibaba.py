@@ -29,7 +29,8 @@ APIS: dict[str, Api] = {
     "currentTimeMillis": Api("system", read.current_millis, gate.family_e, "other"),
     "alibaba.account.basic": Api("com.alibaba.account", read.account_basic, gate.family_e_silent, "other"),
     "product.search.queryProductDetail": Api(
-        "com.alibaba.fenxiao.crossborder", read.product_detail, gate.family_f, "item"),
+        "com.alibaba.fenxiao.crossborder", read.product_detail, gate.family_f, "item"
+    ),
     "alibaba.trade.receiveAddress.get": Api(TRADE, read.receive_address, gate.family_d, "other"),
     "alibaba.createOrder.preview": Api(TRADE, buy.preview, gate.family_b, "preview"),
     "alibaba.trade.createCrossOrder": Api(TRADE, buy.create_cross, gate.family_d, "create"),

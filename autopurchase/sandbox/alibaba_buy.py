@@ -15,8 +15,13 @@ TRADE_TYPES = ("assureTrade", "alipay")
 FLOWS = ("general", "fenxiao", "paired", "boutiquefenxiao", "boutiquepifa")  # `saleproxy` needs a relation
 ADDRESS_ID = 593_861_699  # the one saved address of every account
 WAREHOUSE = {
-    "fullName": "仓库收货组", "mobile": "13800000000", "provinceText": "广东省", "cityText": "广州市",
-    "areaText": "白云区", "address": "白云湖街道石井大道 18 号 3 仓", "postCode": "510430",
+    "fullName": "仓库收货组",
+    "mobile": "13800000000",
+    "provinceText": "广东省",
+    "cityText": "广州市",
+    "areaText": "白云区",
+    "address": "白云湖街道石井大道 18 号 3 仓",
+    "postCode": "510430",
 }
 MOST_SKUS = 50
 
@@ -28,8 +33,13 @@ def preview(call: Call) -> Answer:
     wants, failed = _wants(call)
     if failed:
         raise BusinessRefusal(failed[0]["errorCode"], failed[0]["errorMessage"])
-    return {"success": True, "orderPreviewResuslt": [_preview_model(call, wants)], "postFeeByDescOfferList": [],
-            "consignOfferList": [], "unsupportedCrossBorderPayOfferList": []}
+    return {
+        "success": True,
+        "orderPreviewResuslt": [_preview_model(call, wants)],
+        "postFeeByDescOfferList": [],
+        "consignOfferList": [],
+        "unsupportedCrossBorderPayOfferList": [],
+    }
 
 
 def _preview_model(call: Call, wants: list[Want]) -> Answer:
@@ -37,18 +47,37 @@ def _preview_model(call: Call, wants: list[Want]) -> Answer:
     goods = sum(market.line_amount(want) for want in wants)
     freight = market.freight(wants[0].item.seller, goods)
     return {
-        "status": True, "resultCode": "200", "message": "", "flowFlag": call.text("flow") or "general",
-        "sumPayment": goods + freight, "sumPaymentNoCarriage": goods, "sumCarriage": freight, "discountFee": 0,
-        "additionalFee": 0, "totalFundUsageAmount": 0, "totalPostFundUsageAmount": 0,
-        "tradeModeNameList": list(TRADE_TYPES), "taoSampleSinglePromotion": True, "shopPromotionList": [],
-        "tradeModelList": [{"tradeType": name, "name": name, "description": name, "opSupport": True}
-                           for name in TRADE_TYPES],
+        "status": True,
+        "resultCode": "200",
+        "message": "",
+        "flowFlag": call.text("flow") or "general",
+        "sumPayment": goods + freight,
+        "sumPaymentNoCarriage": goods,
+        "sumCarriage": freight,
+        "discountFee": 0,
+        "additionalFee": 0,
+        "totalFundUsageAmount": 0,
+        "totalPostFundUsageAmount": 0,
+        "tradeModeNameList": list(TRADE_TYPES),
+        "taoSampleSinglePromotion": True,
+        "shopPromotionList": [],
+        "tradeModelList": [
+            {"tradeType": name, "name": name, "description": name, "opSupport": True} for name in TRADE_TYPES
+        ],
         "payChannelInfos": [{"name": "alipay", "amountLimit": 100_000_000}],
         "cargoList": [
-            {"offerId": int(want.item.item_id), "specId": want.sku.spec_id, "skuId": int(want.sku.sku_id),
-             "amount": views.yuan(market.line_amount(want)), "finalUnitPrice": views.yuan(market.price(want)),
-             "resultCode": "200", "message": "", "cargoPromotionList": [], "totalFundUsageAmount": 0,
-             "totalPostFundUsageAmount": 0}
+            {
+                "offerId": int(want.item.item_id),
+                "specId": want.sku.spec_id,
+                "skuId": int(want.sku.sku_id),
+                "amount": views.yuan(market.line_amount(want)),
+                "finalUnitPrice": views.yuan(market.price(want)),
+                "resultCode": "200",
+                "message": "",
+                "cargoPromotionList": [],
+                "totalFundUsageAmount": 0,
+                "totalPostFundUsageAmount": 0,
+            }
             for want in wants
         ],
     }
@@ -70,8 +99,9 @@ def _wants(call: Call) -> tuple[list[Want], list[dict[str, Any]]]:
         try:
             wants.append(_want(call, item, sku, quantity, place == len(found) - 1))
         except BusinessRefusal as error:
-            failed.append({"offerId": item.item_id, "specId": sku.spec_id, "errorCode": error.code,
-                           "errorMessage": error.message})
+            failed.append(
+                {"offerId": item.item_id, "specId": sku.spec_id, "errorCode": error.code, "errorMessage": error.message}
+            )
     return wants, failed
 
 
@@ -152,13 +182,23 @@ def create(call: Call) -> Answer:
     receiver = _address(call)
     wants, failed = _wants(call)
     if not wants:
-        return {"result": {"success": False, "code": failed[0]["errorCode"], "message": failed[0]["errorMessage"],
-                           "failedOfferList": failed}, "success": False, "code": failed[0]["errorCode"],
-                "message": failed[0]["errorMessage"]}
+        return {
+            "result": {
+                "success": False,
+                "code": failed[0]["errorCode"],
+                "message": failed[0]["errorMessage"],
+                "failedOfferList": failed,
+            },
+            "success": False,
+            "code": failed[0]["errorCode"],
+            "message": failed[0]["errorMessage"],
+        }
     facts = {"call": call.request_id, "message": call.text("message"), "flow": call.text("flow")}
     orders = [
-        call.market.make(Basket("alibaba1688", call.account, call.text("outOrderId"), part[0].item.seller, part,
-                                receiver, facts), call.fault)
+        call.market.make(
+            Basket("alibaba1688", call.account, call.text("outOrderId"), part[0].item.seller, part, receiver, facts),
+            call.fault,
+        )
         for part in _parts(call, wants)
     ]
     return _created(call, orders, failed)
@@ -186,20 +226,33 @@ def _parts(call: Call, wants: list[Want]) -> list[list[Want]]:
     """One order as a rule; two when the platform splits on its own."""
     quirk = call.market.settings.quirks and len(wants) > 3 and draw("split" + call.text("outOrderId")) < 0.25
     if len(wants) > 1 and (quirk or call.struck("split")):
-        return [wants[: len(wants) // 2], wants[len(wants) // 2:]]
+        return [wants[: len(wants) // 2], wants[len(wants) // 2 :]]
     return [wants]
 
 
 def _created(call: Call, orders: list[Order], failed: list[dict[str, Any]]) -> Answer:
     rest: Answer = {"failedOfferList": failed} if failed else {}
     if len(orders) > 1:
-        listed = [{"orderId": str(order.id), "orderAmmount": order.total, "postFee": order.freight, "success": True,
-                   "resultCode": "200", "message": ""} for order in orders]
+        listed = [
+            {
+                "orderId": str(order.id),
+                "orderAmmount": order.total,
+                "postFee": order.freight,
+                "success": True,
+                "resultCode": "200",
+                "message": "",
+            }
+            for order in orders
+        ]
         return {"result": {"success": True, "orderList": listed, **rest}, "success": True}
     order = orders[0]
     figures = {"totalSuccessAmount": order.total, "orderId": str(order.id)}
     quirk = call.market.settings.quirks and not failed and draw("flat" + order.reference) < 0.06
     if quirk or call.struck("flat_false"):
         return {**figures, "success": False}  # the shape of the official sample: made, and success false
-    return {"result": {"success": True, "code": "200", "message": "", "postFee": order.freight, **figures, **rest},
-            "success": True, "code": "200", "message": ""}
+    return {
+        "result": {"success": True, "code": "200", "message": "", "postFee": order.freight, **figures, **rest},
+        "success": True,
+        "code": "200",
+        "message": "",
+    }

@@ -51,8 +51,12 @@ def family_c(code: str, message: str) -> Answer:
 
 def family_d(code: str, message: str) -> Answer:
     """`code` and `message`, outside and inside `result`."""
-    return {"result": {"success": False, "code": code, "message": message}, "success": False, "code": code,
-            "message": message}
+    return {
+        "result": {"success": False, "code": code, "message": message},
+        "success": False,
+        "code": code,
+        "message": message,
+    }
 
 
 def family_e(code: str, message: str) -> Answer:

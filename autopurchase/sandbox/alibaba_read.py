@@ -26,11 +26,25 @@ def current_millis(call: Call) -> Any:
 def account_basic(call: Call) -> Answer:
     """alibaba.account.basic"""
     owner = call.accounts.open("alibaba1688", call.account)
-    return {"result": {"loginId": owner["login_id"], "userId": int(owner["user_id"]), "memberId": owner["member_id"],
-                       "companyName": "Sandbox Trading", "openUid": f"BBB{owner['user_id']}", "status": "enabled",
-                       "kuaJingBao": False, "crossBorder": True, "personAccount": False, "enterpriseAccount": True,
-                       "supplierName": "", "email": "", "mobileNo": ""},
-            "errorCode": "", "errorMessage": ""}
+    return {
+        "result": {
+            "loginId": owner["login_id"],
+            "userId": int(owner["user_id"]),
+            "memberId": owner["member_id"],
+            "companyName": "Sandbox Trading",
+            "openUid": f"BBB{owner['user_id']}",
+            "status": "enabled",
+            "kuaJingBao": False,
+            "crossBorder": True,
+            "personAccount": False,
+            "enterpriseAccount": True,
+            "supplierName": "",
+            "email": "",
+            "mobileNo": "",
+        },
+        "errorCode": "",
+        "errorMessage": "",
+    }
 
 
 def product_detail(call: Call) -> Answer:
@@ -39,15 +53,26 @@ def product_detail(call: Call) -> Answer:
     item = call.market.items.get(("alibaba1688", str(asked.get("offerId", "")))) if isinstance(asked, dict) else None
     if item is None:
         raise BusinessRefusal("404", "商品不存在 offer does not exist")
-    return {"result": {"success": True, "code": "200", "message": "操作成功",
-                       "result": views.item_view(call.market, item)}}
+    return {
+        "result": {"success": True, "code": "200", "message": "操作成功", "result": views.item_view(call.market, item)}
+    }
 
 
 def receive_address(call: Call) -> Answer:
     """alibaba.trade.receiveAddress.get"""
-    address = {"id": ADDRESS_ID, "fullName": WAREHOUSE["fullName"], "address": WAREHOUSE["address"], "post": "510430",
-               "phone": "020-36000000", "mobilePhone": "13800000000", "addressCode": "440111",
-               "addressCodeText": "广东省 广州市 白云区", "isDefault": True, "townCode": "", "townName": ""}
+    address = {
+        "id": ADDRESS_ID,
+        "fullName": WAREHOUSE["fullName"],
+        "address": WAREHOUSE["address"],
+        "post": "510430",
+        "phone": "020-36000000",
+        "mobilePhone": "13800000000",
+        "addressCode": "440111",
+        "addressCodeText": "广东省 广州市 白云区",
+        "isDefault": True,
+        "townCode": "",
+        "townName": "",
+    }
     return {"result": {"receiveAddressItems": [address]}, "success": True, "code": "200", "message": ""}
 
 
@@ -57,9 +82,13 @@ def order_list(call: Call) -> Answer:
     found = [order for order in _listed(call) if wanted in ("", views.main_status(order))]
     found.sort(key=lambda order: order.id, reverse=True)
     page, size = max(call.number("page", 1), 1), min(max(call.number("pageSize", 20), 1), 50)
-    shown = found[(page - 1) * size: page * size]
-    return {"result": [_loose(call, views.list_view(call.market, call.accounts, order)) for order in shown],
-            "totalRecord": len(found), "errorCode": "", "errorMessage": ""}
+    shown = found[(page - 1) * size : page * size]
+    return {
+        "result": [_loose(call, views.list_view(call.market, call.accounts, order)) for order in shown],
+        "totalRecord": len(found),
+        "errorCode": "",
+        "errorMessage": "",
+    }
 
 
 def _listed(call: Call) -> list[Order]:
@@ -73,14 +102,18 @@ def _listed(call: Call) -> list[Order]:
     else:
         by, span = ("modified", modified) if any(modified) else ("created", created)
         orders = list(call.market.store.window("alibaba1688", call.account, by, *span))
-    return [order for order in orders
-            if _inside(order.created, created) and _inside(order.modified, modified) and _asked(call, order)]
+    return [
+        order
+        for order in orders
+        if _inside(order.created, created) and _inside(order.modified, modified) and _asked(call, order)
+    ]
 
 
 def _asked(call: Call, order: Order) -> bool:
     refund = "refundsuccess" if order.close_reason == "refunded" else ""
     return (
-        order.visible_from <= now_ms() and call.text("sellerMemberId") in ("", order.seller_id)
+        order.visible_from <= now_ms()
+        and call.text("sellerMemberId") in ("", order.seller_id)
         and call.text("refundStatus") in ("", refund)
     )
 
@@ -145,13 +178,21 @@ def pay_url(call: Call) -> Answer:
     if not 1 <= len(numbers) <= PAYABLE_AT_ONCE:
         raise BusinessRefusal("400", "orderIdList takes 1 to 100 ids")
     orders = {number: call.market.store.orders.get(number) for number in numbers}
-    good = [number for number, order in orders.items()
-            if order and order.account == call.account and order.market == "alibaba1688" and ready_to_pay(order)]
+    good = [
+        number
+        for number, order in orders.items()
+        if order and order.account == call.account and order.market == "alibaba1688" and ready_to_pay(order)
+    ]
     bad = [number for number in numbers if number not in good]
     if not good:
         return {**family_c("ORDER_STATUS_ERROR", "没有可支付的订单"), "payFailureOrderList": bad}
-    return {"success": True, "errorCode": "", "erroMsg": "", "payFailureOrderList": bad,
-            "payUrl": f"{call.origin}/pay?ids={','.join(map(str, good))}"}
+    return {
+        "success": True,
+        "errorCode": "",
+        "erroMsg": "",
+        "payFailureOrderList": bad,
+        "payUrl": f"{call.origin}/pay?ids={','.join(map(str, good))}",
+    }
 
 
 def logistics_infos(call: Call) -> Answer:
@@ -159,8 +200,12 @@ def logistics_infos(call: Call) -> Answer:
     order = _mine(call, "orderId")
     if not order.parcels:
         raise BusinessRefusal("500_2", "该订单没有物流信息 not shipped yet")
-    return {"result": [views.parcel_view(call.market, order, parcel) for parcel in order.parcels], "success": True,
-            "errorCode": "", "errorMessage": ""}
+    return {
+        "result": [views.parcel_view(call.market, order, parcel) for parcel in order.parcels],
+        "success": True,
+        "errorCode": "",
+        "errorMessage": "",
+    }
 
 
 def logistics_trace(call: Call) -> Answer:
@@ -170,5 +215,9 @@ def logistics_trace(call: Call) -> Answer:
     parcels = [parcel for parcel in order.parcels if wanted in ("", parcel.id)]
     if not parcels:
         raise BusinessRefusal("404", "暂无物流跟踪信息 no trace yet")
-    return {"logisticsTrace": [views.trace_view(order, parcel) for parcel in parcels], "success": True,
-            "errorCode": "", "errorMessage": ""}
+    return {
+        "logisticsTrace": [views.trace_view(order, parcel) for parcel in parcels],
+        "success": True,
+        "errorCode": "",
+        "errorMessage": "",
+    }

@@ -97,17 +97,22 @@ def _seller(market: str, number: int, name: str, name_en: str) -> Seller:
     return Seller(market, member, open_id, name, name_en, freight, 9900 if market == "taobao" else 30000)
 
 
-def _item(
-    market: str, base_url: str, kind: int, number: int, adjective: tuple[str, str], seller: Seller
-) -> Item:
+def _item(market: str, base_url: str, kind: int, number: int, adjective: tuple[str, str], seller: Seller) -> Item:
     zh, en, category, _axes, _price, _weight = ALL_KINDS[kind]
     item_id = str((650_000_000_000 if market == "taobao" else 780_000_000_000) + number * 104_729)
     wholesale = market == "alibaba1688"
     return Item(
-        market=market, item_id=item_id, mp_id=str(600_000_000_000_000_000 + number * 1_000_003),
-        title=f"{adjective[0]}{zh}", title_en=f"{adjective[1]} {en}", category=category, seller=seller,
-        minimum=(1, 1, 2, 3)[number % 4] if wholesale else 1, lot=1,
-        item_url=f"{base_url}/item/{item_id}", photo_url=f"{base_url}/img/{item_id}.svg",
+        market=market,
+        item_id=item_id,
+        mp_id=str(600_000_000_000_000_000 + number * 1_000_003),
+        title=f"{adjective[0]}{zh}",
+        title_en=f"{adjective[1]} {en}",
+        category=category,
+        seller=seller,
+        minimum=(1, 1, 2, 3)[number % 4] if wholesale else 1,
+        lot=1,
+        item_url=f"{base_url}/item/{item_id}",
+        photo_url=f"{base_url}/img/{item_id}.svg",
         skus=_skus(item_id, kind, base_url, 60 if wholesale else 100),
     )
 
@@ -116,9 +121,7 @@ def _skus(item_id: str, kind: int, base_url: str, percent: int) -> tuple[Sku, ..
     axes = ALL_KINDS[kind][3]
     chosen = [_values(item_id, axis, 4 if len(axes) == 1 else 3) for axis in axes]
     combos = list(itertools.product(*chosen))[:8]
-    return tuple(
-        _sku(item_id, kind, place, combo, base_url, percent) for place, combo in enumerate(combos)
-    )
+    return tuple(_sku(item_id, kind, place, combo, base_url, percent) for place, combo in enumerate(combos))
 
 
 def _values(item_id: str, axis: str, most: int) -> list[tuple[str, str]]:
@@ -127,9 +130,7 @@ def _values(item_id: str, axis: str, most: int) -> list[tuple[str, str]]:
     return [values[(start + step) % len(values)] for step in range(min(most, len(values)))]
 
 
-def _sku(
-    item_id: str, kind: int, place: int, combo: tuple[tuple[str, str], ...], base_url: str, percent: int
-) -> Sku:
+def _sku(item_id: str, kind: int, place: int, combo: tuple[tuple[str, str], ...], base_url: str, percent: int) -> Sku:
     _zh, _en, _category, axes, price, weight = ALL_KINDS[kind]
     key = f"{item_id}:{place}"
     cost = price * percent // 100 + dice(key, 0, 9) * 50
@@ -141,7 +142,9 @@ def _sku(
         mp_id=str(610_000_000_000_000_000 + number),
         options=tuple((AXES[axis][0], value[0]) for axis, value in zip(axes, combo, strict=True)),
         options_en=tuple((AXES[axis][1], value[1]) for axis, value in zip(axes, combo, strict=True)),
-        list_price=cost * 100 // 85 if reduced else cost, price=cost, stock=dice(key + "stock", 400, 9000),
+        list_price=cost * 100 // 85 if reduced else cost,
+        price=cost,
+        stock=dice(key + "stock", 400, 9000),
         weight=weight + dice(key + "weight", 0, 9) * 5,
         photo_url=f"{base_url}/img/{item_id}-{place}.svg",
     )

@@ -2,11 +2,22 @@
 
 # axis name: (Chinese, English, [(Chinese value, English value), ...])
 AXES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
-    "colour": ("颜色", "Colour", [
-        ("黑色", "Black"), ("白色", "White"), ("藏青色", "Navy"), ("雾霾蓝", "Haze blue"), ("燕麦色", "Oat"),
-        ("砖红色", "Brick red"), ("墨绿色", "Dark green"), ("浅灰色", "Light grey"), ("奶油黄", "Cream yellow"),
-        ("樱花粉", "Sakura pink"),
-    ]),
+    "colour": (
+        "颜色",
+        "Colour",
+        [
+            ("黑色", "Black"),
+            ("白色", "White"),
+            ("藏青色", "Navy"),
+            ("雾霾蓝", "Haze blue"),
+            ("燕麦色", "Oat"),
+            ("砖红色", "Brick red"),
+            ("墨绿色", "Dark green"),
+            ("浅灰色", "Light grey"),
+            ("奶油黄", "Cream yellow"),
+            ("樱花粉", "Sakura pink"),
+        ],
+    ),
     "size": ("尺码", "Size", [("S", "S"), ("M", "M"), ("L", "L"), ("XL", "XL")]),
     "shoe": ("鞋码", "Shoe size", [("37", "37"), ("39", "39"), ("41", "41"), ("43", "43")]),
     "capacity": ("容量", "Capacity", [("350ml", "350 ml"), ("500ml", "500 ml"), ("750ml", "750 ml")]),
@@ -17,8 +28,15 @@ AXES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
 }
 
 HEX = {
-    "Black": "#2b2b2f", "White": "#f2f0ea", "Navy": "#25375e", "Haze blue": "#8fa9bd", "Oat": "#d9c9a8",
-    "Brick red": "#a4452f", "Dark green": "#2f5243", "Light grey": "#b9bcc0", "Cream yellow": "#f0dc9b",
+    "Black": "#2b2b2f",
+    "White": "#f2f0ea",
+    "Navy": "#25375e",
+    "Haze blue": "#8fa9bd",
+    "Oat": "#d9c9a8",
+    "Brick red": "#a4452f",
+    "Dark green": "#2f5243",
+    "Light grey": "#b9bcc0",
+    "Cream yellow": "#f0dc9b",
     "Sakura pink": "#eab8c1",
 }
 
@@ -94,6 +112,8 @@ SHOPS: dict[str, dict[str, list[tuple[str, str]]]] = {
 }
 
 CARRIERS = [
-    ("中通快递", "ZTO", "ZTO Express"), ("圆通速递", "YTO", "YTO Express"), ("韵达快递", "YUNDA", "Yunda Express"),
+    ("中通快递", "ZTO", "ZTO Express"),
+    ("圆通速递", "YTO", "YTO Express"),
+    ("韵达快递", "YUNDA", "Yunda Express"),
     ("顺丰速运", "SF", "SF Express"),
 ]

@@ -22,11 +22,25 @@ class Control:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway, self.market, self.accounts = gateway, gateway.market, gateway.accounts
         self.verbs: dict[str, Callable[[Values], Any]] = {
-            "health": lambda _: {"ok": True}, "pay": self.pay, "ship": self.ship, "sign": self.sign,
-            "complete": self.complete, "close": self.close, "price": self.price, "amount": self.amount,
-            "stock": self.stock, "item": self.item, "orders": self.orders, "expire": self.expire,
-            "credentials": self.credentials, "faults": self.faults, "settings": self.settings, "stats": self.stats,
-            "reset": self.reset, "mark": self.mark, "age": self.age,
+            "health": lambda _: {"ok": True},
+            "pay": self.pay,
+            "ship": self.ship,
+            "sign": self.sign,
+            "complete": self.complete,
+            "close": self.close,
+            "price": self.price,
+            "amount": self.amount,
+            "stock": self.stock,
+            "item": self.item,
+            "orders": self.orders,
+            "expire": self.expire,
+            "credentials": self.credentials,
+            "faults": self.faults,
+            "settings": self.settings,
+            "stats": self.stats,
+            "reset": self.reset,
+            "mark": self.mark,
+            "age": self.age,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -79,6 +93,7 @@ class Control:
 
     def age(self, values: Values) -> Values:
         """Let `ids` have happened `seconds` earlier (to give a demo a past)."""
+
         def aged(order: Order) -> bool:
             self.market.store.shift_order(order, int(float(values["seconds"]) * 1000))
             return True
@@ -87,6 +102,7 @@ class Control:
 
     def mark(self, values: Values) -> Values:
         """Show a raw `status` word for `ids`; empty = the right one again."""
+
         def marked(order: Order) -> bool:
             order.odd_status = str(values.get("status", ""))
             self.market.touched(order)
@@ -102,14 +118,32 @@ class Control:
 
     def _row(self, order: Order) -> Values:
         return {
-            "id": str(order.id), "market": order.market, "account": order.account, "reference": order.reference,
-            "seller_id": order.seller_id, "status": order.status, "total": order.total, "freight": order.freight,
-            "created": order.created, "modified": order.modified, "paid_at": order.paid_at,
-            "close_reason": order.close_reason, "call": order.facts.get("call", ""),
+            "id": str(order.id),
+            "market": order.market,
+            "account": order.account,
+            "reference": order.reference,
+            "seller_id": order.seller_id,
+            "status": order.status,
+            "total": order.total,
+            "freight": order.freight,
+            "created": order.created,
+            "modified": order.modified,
+            "paid_at": order.paid_at,
+            "close_reason": order.close_reason,
+            "call": order.facts.get("call", ""),
             "parcels": [parcel.number for parcel in order.parcels],
-            "lines": [{"id": str(line.id), "item_id": line.item_id, "sku_id": line.sku_id, "state": line.state,
-                       "quantity": line.quantity, "amount": line.amount, "line_no": line.line_no}
-                      for line in order.lines],
+            "lines": [
+                {
+                    "id": str(line.id),
+                    "item_id": line.item_id,
+                    "sku_id": line.sku_id,
+                    "state": line.state,
+                    "quantity": line.quantity,
+                    "amount": line.amount,
+                    "line_no": line.line_no,
+                }
+                for line in order.lines
+            ],
             "raw_status": STATUS[order.status] if order.market == "taobao" else order.status,
         }
 
@@ -147,8 +181,11 @@ class Control:
         market, account = self._owner(values)
         grant, owner = self.accounts.issue(market, account), self.accounts.open(market, account)
         return {
-            **self.accounts.app(market), "access_token": grant.access_token, "refresh_token": grant.refresh_token,
-            "expires_at": grant.expires // 1000, "refresh_expires_at": grant.refresh_expires // 1000,
+            **self.accounts.app(market),
+            "access_token": grant.access_token,
+            "refresh_token": grant.refresh_token,
+            "expires_at": grant.expires // 1000,
+            "refresh_expires_at": grant.refresh_expires // 1000,
             **({"member_id": owner["member_id"]} if market == "alibaba1688" else {}),
         }
 

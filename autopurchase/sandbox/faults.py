@@ -9,7 +9,15 @@ BEFORE = ("hang_before", "error_before", "drop_before", "throttle", "expired_tok
 AFTER = ("hang_after", "error_after", "drop_after", "html_after")  # done, then the answer is spoilt
 LATE = ("late",)  # done only after `seconds`, also when the client has gone
 INSIDE = (  # the call is answered properly, with this in it
-    "out_of_stock", "price_change", "unknown_status", "lag", "build_error", "hidden", "split", "flat_false", "partial",
+    "out_of_stock",
+    "price_change",
+    "unknown_status",
+    "lag",
+    "build_error",
+    "hidden",
+    "split",
+    "flat_false",
+    "partial",
 )
 KINDS = BEFORE + AFTER + LATE + INSIDE
 

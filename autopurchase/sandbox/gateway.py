@@ -51,7 +51,8 @@ class Gateway:
         path = "/" + request.path_params["path"]
         try:
             params = taobao.flat_params(
-                await request.body(), request.headers.get("content-type", ""), await pairs(request))
+                await request.body(), request.headers.get("content-type", ""), await pairs(request)
+            )
         except GatewayRefusal as refused:
             return _json(refused.body, refused.status)
         call = self._call("taobao", path, params)
@@ -67,12 +68,20 @@ class Gateway:
             return await self._token(params, shape["app"])
         call = self._call("alibaba1688", shape["api"], params, shape["namespace"])
         return await self._serve(
-            request, alibaba, call,
-            lambda: alibaba_gate.check(self.accounts, shape["path"], shape["app"], params))
+            request, alibaba, call, lambda: alibaba_gate.check(self.accounts, shape["path"], shape["app"], params)
+        )
 
     def _call(self, provider: str, api: str, params: dict[str, str], namespace: str = "") -> Call:
-        return Call(self.market, self.accounts, self.origin, provider, api, params, namespace=namespace,
-                    request_id=secrets.token_hex(8))
+        return Call(
+            self.market,
+            self.accounts,
+            self.origin,
+            provider,
+            api,
+            params,
+            namespace=namespace,
+            request_id=secrets.token_hex(8),
+        )
 
     async def _token(self, params: dict[str, str], app_key: str) -> Response:
         with self.stats.call("alibaba1688:", "getToken"):

@@ -94,9 +94,18 @@ class Market:
         lines = [self._line(want) for want in basket.wants]
         building = basket.market == "taobao" and self.settings.build_seconds > 0
         order = Order(
-            id=self.store.new_id(), market=basket.market, account=basket.account, reference=basket.reference,
-            seller_id=basket.seller.id, created=now, modified=now, lines=lines, receiver=basket.receiver,
-            facts=basket.facts, deadline=now + int(self.settings.pay_deadline_seconds * 1000), status_since=now,
+            id=self.store.new_id(),
+            market=basket.market,
+            account=basket.account,
+            reference=basket.reference,
+            seller_id=basket.seller.id,
+            created=now,
+            modified=now,
+            lines=lines,
+            receiver=basket.receiver,
+            facts=basket.facts,
+            deadline=now + int(self.settings.pay_deadline_seconds * 1000),
+            status_since=now,
             status="building" if building else "unpaid",
         )
         for line in lines:
@@ -112,9 +121,15 @@ class Market:
         return order
 
     def _line(self, want: Want) -> Line:
-        return Line(id=0, item_id=want.item.item_id, sku_id=want.sku.sku_id, quantity=want.quantity,
-                    list_price=max(self.list_price(want.sku), self.price(want)),
-                    amount=self.line_amount(want), line_no=want.line_no)
+        return Line(
+            id=0,
+            item_id=want.item.item_id,
+            sku_id=want.sku.sku_id,
+            quantity=want.quantity,
+            list_price=max(self.list_price(want.sku), self.price(want)),
+            amount=self.line_amount(want),
+            line_no=want.line_no,
+        )
 
     @staticmethod
     def _apply(order: Order, trick: str, fault: dict[str, Any], now: int) -> None:
@@ -149,8 +164,13 @@ class Market:
         """The seller sends these lines (all by default) in one parcel."""
         number = str(dice(f"{order.id}:{len(order.parcels)}", 10**11, 10**12 - 1))
         carrier = dice(number, 0, len(CARRIERS) - 1)
-        parcel = Parcel(f"LP{order.id % 10**12}{len(order.parcels)}", f"{CARRIERS[carrier][1]}{number}", carrier,
-                        line_ids or [line.id for line in order.lines], now_ms())
+        parcel = Parcel(
+            f"LP{order.id % 10**12}{len(order.parcels)}",
+            f"{CARRIERS[carrier][1]}{number}",
+            carrier,
+            line_ids or [line.id for line in order.lines],
+            now_ms(),
+        )
         return self._after(order, moves.ship(order, parcel, now_ms()), self.settings.sign_seconds, "sign")
 
     def sign(self, order: Order) -> bool:

@@ -33,7 +33,8 @@ def authorise_page(accounts: Accounts, params: dict[str, str]) -> str:
     market = market_of(params)
     hidden = "".join(
         f'<input type="hidden" name="{html.escape(key)}" value="{html.escape(value)}">'
-        for key, value in params.items() if key != "account"
+        for key, value in params.items()
+        if key != "account"
     )
     names = accounts.names(market) or ["main"]
     options = "".join(f"<option>{html.escape(name)}</option>" for name in names)
@@ -76,8 +77,11 @@ def get_token(accounts: Accounts, app_key: str, params: dict[str, str]) -> Answe
 def _token_answer(accounts: Accounts, grant: Grant, with_refresh: bool) -> Answer:
     owner = accounts.open("alibaba1688", grant.account)
     answer = {
-        "access_token": grant.access_token, "expires_in": str((grant.expires - now_ms() + 500) // 1000),
-        "aliId": owner["user_id"], "resource_owner": owner["login_id"], "memberId": owner["member_id"],
+        "access_token": grant.access_token,
+        "expires_in": str((grant.expires - now_ms() + 500) // 1000),
+        "aliId": owner["user_id"],
+        "resource_owner": owner["login_id"],
+        "memberId": owner["member_id"],
     }
     if with_refresh:
         answer |= {"refresh_token": grant.refresh_token, "refresh_token_timeout": aop_date(grant.refresh_expires)}

@@ -95,8 +95,9 @@ class Order:
     @classmethod
     def from_doc(cls, doc: dict[str, Any]) -> "Order":
         """The order back from its document."""
-        return cls(**{**doc, "lines": [Line(**x) for x in doc["lines"]],
-                      "parcels": [Parcel(**x) for x in doc["parcels"]]})
+        return cls(
+            **{**doc, "lines": [Line(**x) for x in doc["lines"]], "parcels": [Parcel(**x) for x in doc["parcels"]]}
+        )
 
 
 def touch(order: Order, now: int) -> None:

@@ -47,9 +47,11 @@ def yuan(fen: int) -> str:
 
 def table(heads: list[str], rows: list[list[str]], numbers: tuple[int, ...] = ()) -> str:
     """A table of ready HTML cells; columns in `numbers` are aligned right."""
+
     def cells(tag: str, row: list[str]) -> str:
         return "".join(
-            f'<{tag}{" class=n" if place in numbers else ""}>{cell}</{tag}>' for place, cell in enumerate(row))
+            f"<{tag}{' class=n' if place in numbers else ''}>{cell}</{tag}>" for place, cell in enumerate(row)
+        )
 
     lines = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f"<table><thead><tr>{cells('th', heads)}</tr></thead><tbody>{lines}</tbody></table>"
@@ -59,4 +61,6 @@ def options(values: list[str], chosen: str) -> str:
     """The options of a select, the first value meaning "all" when empty."""
     return "".join(
         f'<option value="{html.escape(value)}"{" selected" if value == chosen else ""}>{html.escape(value or "all")}'
-        "</option>" for value in values)
+        "</option>"
+        for value in values
+    )

@@ -33,9 +33,13 @@ class People:
         """All addresses for people."""
         both = ["GET", "POST"]
         return [
-            Route("/", self.overview), Route("/orders", self.orders), Route("/goods", self.goods),
-            Route("/order/{id:int}", self.order, methods=both), Route("/pay", self.cashier, methods=both),
-            Route("/item/{id}", self.item), Route("/img/{name}.svg", self.image),
+            Route("/", self.overview),
+            Route("/orders", self.orders),
+            Route("/goods", self.goods),
+            Route("/order/{id:int}", self.order, methods=both),
+            Route("/pay", self.cashier, methods=both),
+            Route("/item/{id}", self.item),
+            Route("/img/{name}.svg", self.image),
             Route("/control", self.behaviour, methods=both),
         ]
 
@@ -62,8 +66,10 @@ class People:
 
     def _do(self, order: Order, form: dict[str, str]) -> None:
         moves: dict[str, Callable[[], bool]] = {
-            "pay": lambda: self.market.pay(order), "ship": lambda: self.market.ship(order),
-            "sign": lambda: self.market.sign(order), "complete": lambda: self.market.complete(order),
+            "pay": lambda: self.market.pay(order),
+            "ship": lambda: self.market.ship(order),
+            "sign": lambda: self.market.sign(order),
+            "complete": lambda: self.market.complete(order),
             "cancel": lambda: self.market.close(order, "seller"),
             "refund": lambda: self.market.close(order, "refunded"),
             "amount": lambda: self.market.change_amount(order, _fen(form.get("total", ""), order.total)),
@@ -101,8 +107,11 @@ class People:
         item = self.items.get(item_id)
         if item is None or (place and not (place.isdecimal() and int(place) < len(item.skus))):
             return Response("no such picture", 404)
-        return Response(picture(item, int(place) if place else None), media_type="image/svg+xml",
-                        headers={"Cache-Control": "max-age=86400"})
+        return Response(
+            picture(item, int(place) if place else None),
+            media_type="image/svg+xml",
+            headers={"Cache-Control": "max-age=86400"},
+        )
 
     async def behaviour(self, request: Request) -> Response:
         """The control page."""
@@ -111,8 +120,7 @@ class People:
             note = self._set(dict(await pairs(request)))
             await self.market.store.durable()
         figures = self.control.stats({})
-        return _html("Control", views.control_page(
-            self.market.settings, self.gateway.faults.rules, figures, note))
+        return _html("Control", views.control_page(self.market.settings, self.gateway.faults.rules, figures, note))
 
     def _set(self, form: dict[str, Any]) -> str:
         """Set faults or behaviour from the form; the sentence to show."""

@@ -32,9 +32,17 @@ def overview(market: Market, origin: str, accounts: dict[str, list[str]], apps: 
     counts = Counter(order.status for order in orders)
     figures = "".join(
         f'<a class="figure" href="/orders?status={state}"><b>{counts[state]}</b>{tag(state)}</a>'
-        for state in STATES[1:])
-    rows = [[NAMES[name], apps[name], html.escape(", ".join(accounts[name]) or "none yet"),
-             f"<code>{origin}{'/rest' if name == 'taobao' else '/openapi'}</code>"] for name in NAMES]
+        for state in STATES[1:]
+    )
+    rows = [
+        [
+            NAMES[name],
+            apps[name],
+            html.escape(", ".join(accounts[name]) or "none yet"),
+            f"<code>{origin}{'/rest' if name == 'taobao' else '/openapi'}</code>",
+        ]
+        for name in NAMES
+    ]
     recent = sorted(orders, key=lambda order: order.id, reverse=True)[:10]
     return (
         f'<h1>A marketplace to practise on</h1><div class="card row">{figures}</div>'
@@ -46,9 +54,17 @@ def overview(market: Market, origin: str, accounts: dict[str, list[str]], apps: 
 def order_table(market: Market, orders: list[Order]) -> str:
     """Orders as a table with a link each."""
     rows = [
-        [f'<a href="/order/{order.id}">{order.id}</a>', NAMES[order.market], html.escape(order.account),
-         html.escape(order.reference), html.escape(market.seller(order).name), tag(order.status),
-         str(len(order.lines)), yuan(order.total), f'<span class="tag">{local_date(order.created)}</span>']
+        [
+            f'<a href="/order/{order.id}">{order.id}</a>',
+            NAMES[order.market],
+            html.escape(order.account),
+            html.escape(order.reference),
+            html.escape(market.seller(order).name),
+            tag(order.status),
+            str(len(order.lines)),
+            yuan(order.total),
+            f'<span class="tag">{local_date(order.created)}</span>',
+        ]
         for order in orders
     ]
     heads = ["Order", "Market", "Account", "Buyer's reference", "Seller", "Status", "Lines", "To pay", "Ordered"]
@@ -60,13 +76,15 @@ def order_list(market: Market, chosen: dict[str, str]) -> str:
     found = [order for order in market.store.orders.values() if _fits(order, chosen)]
     found.sort(key=lambda order: order.id, reverse=True)
     number = max(int(chosen["page"]), 1) if chosen.get("page", "").isdecimal() else 1
-    shown = found[(number - 1) * PAGE: number * PAGE]
+    shown = found[(number - 1) * PAGE : number * PAGE]
     text = html.escape(chosen.get("text", ""))
     form = (
-        '<form class="card row"><label>Market <select name="market">' + options(MARKETS, chosen.get("market", ""))
-        + '</select></label><label>Status <select name="status">' + options(STATES, chosen.get("status", ""))
+        '<form class="card row"><label>Market <select name="market">'
+        + options(MARKETS, chosen.get("market", ""))
+        + '</select></label><label>Status <select name="status">'
+        + options(STATES, chosen.get("status", ""))
         + f'</select></label><label>Number, reference or account <input name="text" value="{text}"></label>'
-        '<button>Show</button></form>'
+        "<button>Show</button></form>"
     )
     listed = _payable(market, shown) + _pager(found, number, chosen)
     return f"<h1>{len(found)} orders</h1>{form}<div class=card>{listed}</div>"
@@ -81,15 +99,19 @@ def _payable(market: Market, orders: list[Order]) -> str:
 def _pager(found: list[Order], number: int, chosen: dict[str, str]) -> str:
     last = max((len(found) + PAGE - 1) // PAGE, 1)
     query = "".join(f"&{key}={html.escape(value)}" for key, value in chosen.items() if key != "page")
-    links = [f'<a href="?page={place}{query}">{word}</a>'
-             for place, word in ((number - 1, "Newer"), (number + 1, "Older")) if 1 <= place <= last]
+    links = [
+        f'<a href="?page={place}{query}">{word}</a>'
+        for place, word in ((number - 1, "Newer"), (number + 1, "Older"))
+        if 1 <= place <= last
+    ]
     return f'<p class="soft">Page {number} of {last} {" ".join(links)}</p>'
 
 
 def _fits(order: Order, chosen: dict[str, str]) -> bool:
     text = chosen.get("text", "")
     return (
-        chosen.get("market", "") in ("", order.market) and chosen.get("status", "") in ("", order.status)
+        chosen.get("market", "") in ("", order.market)
+        and chosen.get("status", "") in ("", order.status)
         and (not text or text in (str(order.id), order.account) or text in order.reference)
     )
 
@@ -100,13 +122,27 @@ def order_page(market: Market, order: Order) -> str:
     for line in order.lines:
         item, sku = market.goods(order, line)
         words = ", ".join(value for _, value in sku.options_en)
-        rows.append([f'<img src="{sku.photo_url}" width="54" alt="">',
-                     f'<a href="{item.item_url}">{html.escape(item.title)}</a><br><span class="soft">'
-                     f"{html.escape(item.title_en)} · {html.escape(words)}</span>",
-                     tag(line.state), str(line.quantity), yuan(line.amount), yuan(line.postage)])
+        rows.append(
+            [
+                f'<img src="{sku.photo_url}" width="54" alt="">',
+                f'<a href="{item.item_url}">{html.escape(item.title)}</a><br><span class="soft">'
+                f"{html.escape(item.title_en)} · {html.escape(words)}</span>",
+                tag(line.state),
+                str(line.quantity),
+                yuan(line.amount),
+                yuan(line.postage),
+            ]
+        )
     goods = table(["", "Goods", "Status", "Quantity", "Amount", "Freight"], rows, (3, 4, 5))
-    parcels = [[parcel.number, CARRIERS[parcel.carrier][2], local_date(parcel.shipped_at),
-                local_date(parcel.signed_at) if parcel.signed_at else "on its way"] for parcel in order.parcels]
+    parcels = [
+        [
+            parcel.number,
+            CARRIERS[parcel.carrier][2],
+            local_date(parcel.shipped_at),
+            local_date(parcel.signed_at) if parcel.signed_at else "on its way",
+        ]
+        for parcel in order.parcels
+    ]
     sent = f"<h2>Parcels</h2>{table(['Waybill', 'Carrier', 'Sent', 'Signed'], parcels)}" if parcels else ""
     return (
         f"<h1>Order {order.id} {tag(order.status)}</h1>"
@@ -116,36 +152,62 @@ def order_page(market: Market, order: Order) -> str:
 
 def _facts(market: Market, order: Order) -> str:
     words = {
-        "Market": NAMES[order.market], "Account": order.account, "Buyer's reference": order.reference or "none",
-        "Seller": market.seller(order).name, "To pay": f"{yuan(order.total)} (freight {yuan(order.freight)})",
-        "Ordered": local_date(order.created), "Pay before": local_date(order.deadline),
+        "Market": NAMES[order.market],
+        "Account": order.account,
+        "Buyer's reference": order.reference or "none",
+        "Seller": market.seller(order).name,
+        "To pay": f"{yuan(order.total)} (freight {yuan(order.freight)})",
+        "Ordered": local_date(order.created),
+        "Pay before": local_date(order.deadline),
         "Paid": local_date(order.paid_at) if order.paid_at else "no",
-        "Deliver to": " ".join(order.receiver.values()), "Remark": order.facts.get("remark", "")
-        or order.facts.get("message", ""), "Closed because": order.close_reason,
+        "Deliver to": " ".join(order.receiver.values()),
+        "Remark": order.facts.get("remark", "") or order.facts.get("message", ""),
+        "Closed because": order.close_reason,
     }
     rows = [[f'<span class="soft">{key}</span>', html.escape(value)] for key, value in words.items() if value]
     return table(["", ""], rows)
 
 
 def _buttons(order: Order) -> str:
-    moves = {"unpaid": ["pay", "cancel"], "building": ["cancel"], "paid": ["ship", "refund"],
-             "shipped": ["sign"], "delivered": ["complete"]}.get(order.status, [])
-    words = {"pay": "Pay", "cancel": "Cancel as seller", "ship": "Ship", "refund": "Refund and close",
-             "sign": "Deliver and sign", "complete": "Finish"}
+    moves = {
+        "unpaid": ["pay", "cancel"],
+        "building": ["cancel"],
+        "paid": ["ship", "refund"],
+        "shipped": ["sign"],
+        "delivered": ["complete"],
+    }.get(order.status, [])
+    words = {
+        "pay": "Pay",
+        "cancel": "Cancel as seller",
+        "ship": "Ship",
+        "refund": "Refund and close",
+        "sign": "Deliver and sign",
+        "complete": "Finish",
+    }
     forms = "".join(
         f'<form class="inline" method="post"><button name="do" value="{move}">{words[move]}</button></form> '
-        for move in moves)
+        for move in moves
+    )
     if order.status == "unpaid":
-        forms += (f'<form class="inline" method="post"><input name="total" size="8" value="{order.total / 100:.2f}"> '
-                  '<button name="do" value="amount">Change price (yuan)</button></form>')
+        forms += (
+            f'<form class="inline" method="post"><input name="total" size="8" value="{order.total / 100:.2f}"> '
+            '<button name="do" value="amount">Change price (yuan)</button></form>'
+        )
     return f"<p>{forms}</p>" if forms else ""
 
 
 def cashier(market: Market, orders: list[Order]) -> str:
     """What to pay, and the button."""
     due = [order for order in orders if order.status == "unpaid"]
-    rows = [[f'<a href="/order/{order.id}">{order.id}</a>', html.escape(market.seller(order).name), tag(order.status),
-             yuan(order.total)] for order in orders]
+    rows = [
+        [
+            f'<a href="/order/{order.id}">{order.id}</a>',
+            html.escape(market.seller(order).name),
+            tag(order.status),
+            yuan(order.total),
+        ]
+        for order in orders
+    ]
     words = f"Pay {yuan(sum(o.total for o in due))} for {len(due)} order{'s' * (len(due) != 1)}"
     button = f"""<form method="post"><input type="hidden" name="ids" value="{",".join(str(o.id) for o in due)}">
 <button class="main">{words}</button></form>"""
@@ -158,16 +220,27 @@ def goods_page(items: list[Item]) -> str:
     cards = "".join(
         f'<a class="card" href="{item.item_url}"><img src="{item.photo_url}" width="100%" alt="">'
         f"{html.escape(item.title)}<br><span class=soft>{html.escape(item.title_en)}</span><br>"
-        f"{yuan(item.skus[0].price)}</a>" for item in items
+        f"{yuan(item.skus[0].price)}</a>"
+        for item in items
     )
     return f'<h1>{len(items)} items</h1><div class="grid">{cards}</div>'
 
 
 def item_page(market: Market, item: Item) -> str:
     """An item with its SKUs."""
-    rows = [[f'<img src="{sku.photo_url}" width="54" alt="">', _words(sku.options), _words(sku.options_en),
-             sku.sku_id, sku.spec_id,
-             yuan(market.sku_price(sku)), str(market.stock(sku)), f"{sku.weight} g"] for sku in item.skus]
+    rows = [
+        [
+            f'<img src="{sku.photo_url}" width="54" alt="">',
+            _words(sku.options),
+            _words(sku.options_en),
+            sku.sku_id,
+            sku.spec_id,
+            yuan(market.sku_price(sku)),
+            str(market.stock(sku)),
+            f"{sku.weight} g",
+        ]
+        for sku in item.skus
+    ]
     heads = ["", "规格", "Options", "SKU", "Spec", "Price", "Stock", "Weight"]
     seller = item.seller
     return (
@@ -187,7 +260,9 @@ def control_page(settings: Settings, rules: list[dict[str, Any]], figures: dict[
     """Settings, faults and figures."""
     inputs = "".join(
         f'<label>{item.name.replace("_", " ")}<br><input name="{item.name}" '
-        f'value="{html.escape(_shown(getattr(settings, item.name)))}"></label>' for item in fields(settings))
+        f'value="{html.escape(_shown(getattr(settings, item.name)))}"></label>'
+        for item in fields(settings)
+    )
     text = html.escape(json.dumps(rules, indent=1, ensure_ascii=False))
     told = f'<div class="card">{html.escape(note)}</div>' if note else ""
     return (

@@ -69,8 +69,11 @@ class Sandbox:
     def control(self, verb: str, **values: Any) -> Any:
         """Call `/_control/<verb>`. Raises SandboxError with the market's sentence."""
         request = urllib.request.Request(  # noqa: S310 - the address is our own
-            f"{self.base_url}/_control/{verb}", data=json.dumps(values).encode(), method="POST",
-            headers={"Content-Type": "application/json"})
+            f"{self.base_url}/_control/{verb}",
+            data=json.dumps(values).encode(),
+            method="POST",
+            headers={"Content-Type": "application/json"},
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 return json.load(answer)
@@ -113,8 +116,13 @@ def _spawn(command: list[str], home: Path, with_parent: bool) -> subprocess.Pope
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     with (home / "sandbox.log").open("ab") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-            env={**os.environ, "PYTHONPATH": path}, start_new_session=not with_parent)
+            command,
+            stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=not with_parent,
+        )
 
 
 def _await_port(process: subprocess.Popen[bytes], home: Path) -> int:

@@ -41,8 +41,15 @@ class Server:
         self.market = Market(self.store, settings, self.origin)
         self.accounts = Accounts(self.store, settings)
         self.gateway = Gateway(self.market, self.accounts, self.abort, self.origin)
-        config = uvicorn.Config(self.app(), log_level="warning", access_log=False, lifespan="on", backlog=512,
-                                timeout_keep_alive=60, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self.app(),
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            backlog=512,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=1,
+        )
         self.uvicorn = uvicorn.Server(config)
 
     def run(self) -> None:
@@ -61,13 +68,16 @@ class Server:
     def app(self) -> Starlette:
         """All addresses."""
         people = People(self.market, self.accounts, self.gateway, Control(self.gateway))
-        return Starlette(routes=[
-            Route("/rest/{path:path}", self.gateway.taobao, methods=["GET", "POST"]),
-            Route("/openapi/{path:path}", self.gateway.alibaba, methods=["GET", "POST"]),
-            Route("/_control/{verb}", people.control.answer, methods=["GET", "POST"]),
-            Route("/oauth/authorize", self.authorise, methods=["GET", "POST"]),
-            *people.routes(),
-        ], lifespan=self.lifespan)
+        return Starlette(
+            routes=[
+                Route("/rest/{path:path}", self.gateway.taobao, methods=["GET", "POST"]),
+                Route("/openapi/{path:path}", self.gateway.alibaba, methods=["GET", "POST"]),
+                Route("/_control/{verb}", people.control.answer, methods=["GET", "POST"]),
+                Route("/oauth/authorize", self.authorise, methods=["GET", "POST"]),
+                *people.routes(),
+            ],
+            lifespan=self.lifespan,
+        )
 
     async def authorise(self, request: Request) -> Response:
         """The authorisation page, and what its button does."""
@@ -98,6 +108,7 @@ def _clock_stopped(clock: asyncio.Task[None]) -> None:
 
 def leave_with_parent() -> None:
     """End this process when the other end of its standard input goes away."""
+
     def watch() -> None:
         with open(0, "rb", closefd=False) as pipe:
             pipe.read()

@@ -73,9 +73,13 @@ class Stats:
         calls = {(o.market, o.account, o.reference, o.facts.get("call")) for o in orders}
         doubled = sorted(ref for ref, count in Counter(call[:3] for call in calls).items() if count > 1)
         return {
-            "accounts": accounts, "creates": sum(self.posts.values()), "queries": self._queries(),
-            "orders": len(orders), "references": len({(o.market, o.account, o.reference) for o in orders}),
-            "duplicates": [reference for _, _, reference in doubled], "faults": dict(self.outcomes),
+            "accounts": accounts,
+            "creates": sum(self.posts.values()),
+            "queries": self._queries(),
+            "orders": len(orders),
+            "references": len({(o.market, o.account, o.reference) for o in orders}),
+            "duplicates": [reference for _, _, reference in doubled],
+            "faults": dict(self.outcomes),
             "references_posted_again": sorted(ref for (_, ref), count in self.posts.items() if count > 1),
         }
 

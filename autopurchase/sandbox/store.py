@@ -76,9 +76,7 @@ class Store:
         """The thing, or None."""
         return self.things.get(kind, {}).get(key)
 
-    def window(
-        self, market: str, account: str, by: str, start: int | None, end: int | None
-    ) -> Iterator[Order]:
+    def window(self, market: str, account: str, by: str, start: int | None, end: int | None) -> Iterator[Order]:
         """Orders of an account created or modified (`by`) in start..end, both included, oldest first."""
         index = (self.by_modified if by == "modified" else self.by_created).get((market, account), [])
         first = bisect_left(index, (start, 0)) if start is not None else 0
@@ -87,8 +85,14 @@ class Store:
 
     def forget_orders(self) -> None:
         """Drop every order (reset of a test)."""
-        for index in (self.orders, self.by_reference, self.by_created, self.by_modified,
-                      self._modified_of, self.order_of_line):
+        for index in (
+            self.orders,
+            self.by_reference,
+            self.by_created,
+            self.by_modified,
+            self._modified_of,
+            self.order_of_line,
+        ):
             index.clear()
         self._dirty = {key: row for key, row in self._dirty.items() if key[0] != "order"}
         self._dirty["", "orders"] = lambda: ("DELETE FROM orders WHERE id < ?", (1 << 62,))
@@ -162,8 +166,15 @@ class Store:
 def _order_row(order: Order) -> tuple[str, tuple[Any, ...]]:
     return (
         "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (order.id, order.market, order.account, order.reference, order.created, order.modified,
-         json.dumps(order.to_doc(), ensure_ascii=False)),
+        (
+            order.id,
+            order.market,
+            order.account,
+            order.reference,
+            order.created,
+            order.modified,
+            json.dumps(order.to_doc(), ensure_ascii=False),
+        ),
     )
 
 

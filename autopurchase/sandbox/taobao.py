@@ -123,11 +123,17 @@ def token_refresh(call: Call) -> Answer:
 def _tokens(call: Call, grant: Grant) -> Answer:
     owner = call.accounts.open("taobao", grant.account)
     return {
-        "access_token": grant.access_token, "refresh_token": grant.refresh_token,
+        "access_token": grant.access_token,
+        "refresh_token": grant.refresh_token,
         "expires_in": (grant.expires - now_ms() + 500) // 1000,
-        "refresh_expires_in": str((grant.refresh_expires - now_ms() + 500) // 1000), "account": owner["login_id"],
-        "account_id": owner["user_id"], "user_id": owner["user_id"], "seller_id": None,
-        "account_platform": "taobao_global", "short_code": owner["user_id"][-6:], "error_code": "",
+        "refresh_expires_in": str((grant.refresh_expires - now_ms() + 500) // 1000),
+        "account": owner["login_id"],
+        "account_id": owner["user_id"],
+        "user_id": owner["user_id"],
+        "seller_id": None,
+        "account_platform": "taobao_global",
+        "short_code": owner["user_id"][-6:],
+        "error_code": "",
     }
 
 
@@ -158,16 +164,25 @@ def _render_group(call: Call, wants: list[Want]) -> Answer:
     goods = sum(market.line_amount(want) for want in wants)
     freight = market.freight(seller, goods)
     return {
-        "nick": seller.name, "seller_id": int(seller.id),
+        "nick": seller.name,
+        "seller_id": int(seller.id),
         "item_price_infos": [
-            {"item_id": int(want.item.mp_id), "sku_id": int(want.sku.mp_id), "quantity": want.quantity,
-             "origin_price": views.money(max(market.list_price(want.sku), market.price(want))),
-             "discount_price": views.money(market.line_amount(want))}
+            {
+                "item_id": int(want.item.mp_id),
+                "sku_id": int(want.sku.mp_id),
+                "quantity": want.quantity,
+                "origin_price": views.money(max(market.list_price(want.sku), market.price(want))),
+                "discount_price": views.money(market.line_amount(want)),
+            }
             for want in wants
         ],
-        "mainland_shipping_fee": views.money(freight), "order_fee": views.money(goods + freight),
-        "delivery_fee": freight, "currency_code": "CNY", "dispatch_place": "浙江杭州",
-        "estimated_delivery_time": "48小时内发货", "choose_supply_chain_services": [],
+        "mainland_shipping_fee": views.money(freight),
+        "order_fee": views.money(goods + freight),
+        "delivery_fee": freight,
+        "currency_code": "CNY",
+        "dispatch_place": "浙江杭州",
+        "estimated_delivery_time": "48小时内发货",
+        "choose_supply_chain_services": [],
     }
 
 
@@ -187,8 +202,15 @@ def _wants(call: Call, lines: list[dict[str, Any]]) -> tuple[list[Want], list[di
         try:
             wants.append(_want(call, line, item_id, sku_id, place == len(lines) - 1))
         except BusinessRefusal as error:
-            missing.append({"item_id": _number(item_id), "sku_id": _number(sku_id), "reason": error.message,
-                            "error_code": error.code, "error_msg": error.message})
+            missing.append(
+                {
+                    "item_id": _number(item_id),
+                    "sku_id": _number(sku_id),
+                    "reason": error.message,
+                    "error_code": error.code,
+                    "error_msg": error.message,
+                }
+            )
     return wants, missing
 
 
@@ -242,7 +264,10 @@ def create(call: Call) -> Answer:
         raise BusinessRefusal("PARAM_ERROR", "outer_purchase_id and purchase_amount are required")
     orders = _repeated(call, reference) or _make(call, reference)
     return {
-        "success": True, "error_code": "", "error_message": "", "outer_purchase_id": reference,
+        "success": True,
+        "error_code": "",
+        "error_message": "",
+        "outer_purchase_id": reference,
         "payment_url": f"{call.origin}/pay?ids={','.join(str(order.id) for order in orders)}",
         "order_list": [views.created_view(call.market, order) for order in orders],
     }
@@ -265,11 +290,16 @@ def _make(call: Call, reference: str) -> list[Order]:
     wants, missing = _wants(call, lines)
     if missing and (not wants or call.text("support_partial_success") != "true"):
         raise BusinessRefusal(missing[0]["error_code"], missing[0]["error_msg"])
-    facts = {"call": call.request_id, "remark": call.text("order_remark"),
-             "order_source": call.text("order_source"), "seller_order_number": call.text("seller_order_number")}
+    facts = {
+        "call": call.request_id,
+        "remark": call.text("order_remark"),
+        "order_source": call.text("order_source"),
+        "seller_order_number": call.text("seller_order_number"),
+    }
     return [
-        call.market.make(Basket("taobao", call.account, reference, group[0].item.seller, group, receiver, facts),
-                         call.fault)
+        call.market.make(
+            Basket("taobao", call.account, reference, group[0].item.seller, group, receiver, facts), call.fault
+        )
         for group in by_seller(wants)
     ]
 
@@ -279,9 +309,13 @@ def query(call: Call) -> Answer:
     found = [order for order in _candidates(call) if _shown(call, order)]
     found.sort(key=lambda order: (order.modified, order.id), reverse=call.text("sort_type").upper() != "ASC")
     page, size = max(call.number("page_no", 1), 1), min(max(call.number("page_size", 20), 1), 50)
-    shown = found[(page - 1) * size: page * size]
-    return {"results_total": len(found), "page_no": page, "page_size": size,
-            "purchase_orders": [views.order_view(call.market, call.accounts, order) for order in shown]}
+    shown = found[(page - 1) * size : page * size]
+    return {
+        "results_total": len(found),
+        "page_no": page,
+        "page_size": size,
+        "purchase_orders": [views.order_view(call.market, call.accounts, order) for order in shown],
+    }
 
 
 def _candidates(call: Call) -> list[Order]:
@@ -333,10 +367,19 @@ def batch_pay(call: Call) -> Answer:
             call.market.schedule(order, call.market.settings.settle_seconds, "pay")
             will.append(str(number))
         else:
-            failed.append({"gspOrderId": number, "errorCode": "ORDER_STATUS_ERROR", "class": "PayFailedResult",
-                           "errorMessage": "订单状态不可支付 not waiting for payment"})
-    return {"will_pay_purchase_order_ids": will, "pay_failed_results": failed,
-            "pay_failure_purchase_order_ids": [str(entry["gspOrderId"]) for entry in failed]}
+            failed.append(
+                {
+                    "gspOrderId": number,
+                    "errorCode": "ORDER_STATUS_ERROR",
+                    "class": "PayFailedResult",
+                    "errorMessage": "订单状态不可支付 not waiting for payment",
+                }
+            )
+    return {
+        "will_pay_purchase_order_ids": will,
+        "pay_failed_results": failed,
+        "pay_failure_purchase_order_ids": [str(entry["gspOrderId"]) for entry in failed],
+    }
 
 
 def logistics(call: Call) -> Answer:
@@ -365,9 +408,15 @@ APIS: dict[str, tuple[Callable[[Call], Answer], str]] = {
     "/purchase/order/batch/pay": (batch_pay, "top"),
 }
 KINDS = {
-    "/auth/token/create": "token", "/auth/token/refresh": "token", "/product/get": "item",
-    "/purchase/order/render": "preview", "/purchase/order/create": "create", "/purchase/orders/query": "list",
-    "/logistics/detail/get": "logistics", "/purchase/order/asyn/cancel": "cancel", "/purchase/order/batch/pay": "pay",
+    "/auth/token/create": "token",
+    "/auth/token/refresh": "token",
+    "/product/get": "item",
+    "/purchase/order/render": "preview",
+    "/purchase/order/create": "create",
+    "/purchase/orders/query": "list",
+    "/logistics/detail/get": "logistics",
+    "/purchase/order/asyn/cancel": "cancel",
+    "/purchase/order/batch/pay": "pay",
 }
 PUBLIC = ("/auth/token/create", "/auth/token/refresh")
 

@@ -74,9 +74,7 @@ class Change:
     after: Target | None
 
 
-def set(
-    ctx: Context, actor: Actor, source: str, product_key: str, target: Target, *, title: str = ""
-) -> int:
+def set(ctx: Context, actor: Actor, source: str, product_key: str, target: Target, *, title: str = "") -> int:
     """Say what is bought for a product of ``source`` (empty: of every source); returns the run.
 
     Lines of it that waited become ready, other free ones change, what is under way stays. Raises BadInput, NotAllowed.

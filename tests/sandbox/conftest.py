@@ -40,6 +40,7 @@ def alibaba(market: Sandbox) -> Iterator[Alibaba]:
 @pytest.fixture
 def faults(market: Sandbox) -> Iterator[Callable[..., None]]:
     """Set fault rules for one test."""
+
     def set_rules(*rules: dict) -> None:
         market.control("faults", rules=list(rules))
 

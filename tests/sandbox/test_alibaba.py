@@ -47,7 +47,8 @@ def test_preview_adds_up_in_fen_and_yuan(alibaba: Alibaba) -> None:
     assert model["sumPaymentNoCarriage"] + model["sumCarriage"] == model["sumPayment"]
     assert sum(fen(cargo["amount"]) for cargo in model["cargoList"]) == model["sumPaymentNoCarriage"]
     assert [fen(cargo["finalUnitPrice"]) for cargo in model["cargoList"]] == [
-        sku.price for _, sku, _ in alibaba.goods(0, 1)]
+        sku.price for _, sku, _ in alibaba.goods(0, 1)
+    ]
     assert model["tradeModeNameList"] == ["assureTrade", "alipay"]
     assert model["flowFlag"] == "general"
 
@@ -96,12 +97,15 @@ def test_flow_is_required_for_cross_border_only(alibaba: Alibaba) -> None:
     assert alibaba.call("alibaba.trade.fastCreateOrder", **params)["success"] is True
 
 
-@pytest.mark.parametrize(("more", "text"), [
-    ({"tradeType": "nonsense"}, "not support tradeType:【nonsense】"),
-    ({"addressParam": '{"addressId":5}'}, "AddressId invalid:AddressId invalid"),
-    ({"addressParam": '{"fullName":"x"}'}, "address is incomplete"),
-    ({"message": "x" * 501}, "longer than 500"),
-])
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"tradeType": "nonsense"}, "not support tradeType:【nonsense】"),
+        ({"addressParam": '{"addressId":5}'}, "AddressId invalid:AddressId invalid"),
+        ({"addressParam": '{"fullName":"x"}'}, "address is incomplete"),
+        ({"message": "x" * 501}, "longer than 500"),
+    ],
+)
 def test_refused_creates_use_code_and_message(alibaba: Alibaba, more: dict, text: str) -> None:
     answer = alibaba.create("B-1", alibaba.goods(0), **more)
     assert answer["success"] is False
@@ -111,12 +115,25 @@ def test_refused_creates_use_code_and_message(alibaba: Alibaba, more: dict, text
 
 
 def test_own_address_text_and_too_many_skus(alibaba: Alibaba, market: Sandbox) -> None:
-    own = {"fullName": "王", "mobile": "138", "phone": "0517-88990077", "postCode": "000000", "provinceText": "广东省",
-           "cityText": "广州市", "areaText": "白云区", "townText": "", "address": "石井大道"}
+    own = {
+        "fullName": "王",
+        "mobile": "138",
+        "phone": "0517-88990077",
+        "postCode": "000000",
+        "provinceText": "广东省",
+        "cityText": "广州市",
+        "areaText": "白云区",
+        "townText": "",
+        "address": "石井大道",
+    }
     assert alibaba.create("O-1", alibaba.goods(0), addressParam=dumps(own))["success"] is True
     seller = alibaba.goods(0)[0][0].seller.id
-    picks = [(item, sku, 5) for item in market.catalogue() if item.seller.id == seller and item.market == "alibaba1688"
-             for sku in item.skus]
+    picks = [
+        (item, sku, 5)
+        for item in market.catalogue()
+        if item.seller.id == seller and item.market == "alibaba1688"
+        for sku in item.skus
+    ]
     refused = alibaba.create("O-2", picks[:51])
     assert (refused["success"], "limit of 50" in refused["message"]) == (False, True)
     assert len(alibaba.detail(alibaba.create("O-3", picks[:50])["result"]["orderId"])["productItems"]) == 50
@@ -210,7 +227,10 @@ def test_cancel(alibaba: Alibaba, market: Sandbox, settings) -> None:
     assert alibaba.call("alibaba.trade.cancel", **ask)["success"] is True
     base = alibaba.detail(first)["baseInfo"]
     assert (base["status"], base["closeReason"], base["closeOperateType"]) == (
-        "cancel", "buyerCancel", "CLOSE_TRADE_BY_BUYER")
+        "cancel",
+        "buyerCancel",
+        "CLOSE_TRADE_BY_BUYER",
+    )
     market.control("pay", ids=[second])
     refused = alibaba.call("alibaba.trade.cancel", **{**ask, "tradeID": second})
     assert (refused["success"], refused["errorCode"]) == (False, "ORDER_STATUS_ERROR")
@@ -234,8 +254,10 @@ def test_shipping_in_parts_and_tracking(alibaba: Alibaba, market: Sandbox) -> No
     number = alibaba.create("S-1", alibaba.goods(0, 1))["result"]["orderId"]
     none = alibaba.call("alibaba.trade.getLogisticsInfos.buyerView", webSite="1688", orderId=number)
     assert (none["success"], none["errorCode"]) == (False, "500_2")
-    assert alibaba.call("alibaba.trade.getLogisticsTraceInfo.buyerView", webSite="1688",
-                        orderId=number)["errorCode"] == "404"
+    assert (
+        alibaba.call("alibaba.trade.getLogisticsTraceInfo.buyerView", webSite="1688", orderId=number)["errorCode"]
+        == "404"
+    )
     market.control("pay", ids=[number])
     first = alibaba.detail(number)["productItems"][0]["subItemIDString"]
     market.control("ship", ids=[number], lines=[first])
@@ -251,16 +273,20 @@ def test_shipping_in_parts_and_tracking(alibaba: Alibaba, market: Sandbox) -> No
     assert len(trace["logisticsTrace"]) == 2
     assert "签收" in trace["logisticsTrace"][0]["logisticsSteps"][-1]["remark"]
     assert alibaba.detail(number)["baseInfo"]["status"] == "signinsuccess"
-    stranger = Alibaba(market, "stranger").call("alibaba.trade.getLogisticsTraceInfo.buyerView", webSite="1688",
-                                                orderId=number)
+    stranger = Alibaba(market, "stranger").call(
+        "alibaba.trade.getLogisticsTraceInfo.buyerView", webSite="1688", orderId=number
+    )
     assert stranger["errorCode"] == "order.nopermission.buyer"
 
 
-@pytest.mark.parametrize(("reason", "status", "words"), [
-    ("timeout", "cancel", ("BUYER_NO_PAY", "CLOSE_TRADE_BY_SYSTEM")),
-    ("seller_lack", "cancel", ("sellerGoodsLack", "CLOSE_TRADE_BY_SELLER")),
-    ("platform", "cancel", ("other", "CLOSE_TRADE_BY_BOPS")),
-])
+@pytest.mark.parametrize(
+    ("reason", "status", "words"),
+    [
+        ("timeout", "cancel", ("BUYER_NO_PAY", "CLOSE_TRADE_BY_SYSTEM")),
+        ("seller_lack", "cancel", ("sellerGoodsLack", "CLOSE_TRADE_BY_SELLER")),
+        ("platform", "cancel", ("other", "CLOSE_TRADE_BY_BOPS")),
+    ],
+)
 def test_why_an_order_closed(alibaba: Alibaba, market: Sandbox, reason: str, status: str, words: tuple) -> None:
     number = made(alibaba, "N-1")
     market.control("close", ids=[number], reason=reason)
@@ -286,7 +312,8 @@ def test_the_seller_changes_the_price(alibaba: Alibaba, market: Sandbox) -> None
     after = alibaba.detail(number)
     assert fen(after["baseInfo"]["totalAmount"]) == fen(before["totalAmount"]) + 333
     assert fen(after["productItems"][0]["itemAmount"]) + fen(after["baseInfo"]["shippingFee"]) == fen(
-        after["baseInfo"]["totalAmount"])
+        after["baseInfo"]["totalAmount"]
+    )
 
 
 def test_a_dead_token_is_http_401(alibaba: Alibaba, market: Sandbox) -> None:
@@ -305,7 +332,8 @@ def test_quirks_of_create_answers(alibaba: Alibaba, settings) -> None:
     assert all(answer["success"] is False and answer["orderId"] for answer in flat)
     assert split
     assert all(entry["orderAmmount"] and entry["orderId"] for entry in split[0]["result"]["orderList"])
-    bare = until(lambda: [view for view in [alibaba.detail(flat[0]["orderId"])]
-                          if isinstance(view["baseInfo"]["idOfStr"], int)])
+    bare = until(
+        lambda: [view for view in [alibaba.detail(flat[0]["orderId"])] if isinstance(view["baseInfo"]["idOfStr"], int)]
+    )
     assert bare[0]["baseInfo"]["idOfStr"] == int(flat[0]["orderId"])
     assert bare[0]["baseInfo"]["createTime"].endswith("-0700")

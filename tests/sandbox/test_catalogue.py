@@ -35,9 +35,12 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 
 def test_the_same_in_every_process() -> None:
-    code = ("import zlib; from autopurchase.sandbox import catalogue\n"
-            "print(zlib.crc32(repr([(i, i.skus) for i in catalogue()]).encode()))")
+    code = (
+        "import zlib; from autopurchase.sandbox import catalogue\n"
+        "print(zlib.crc32(repr([(i, i.skus) for i in catalogue()]).encode()))"
+    )
     root = str(Path(__file__).parents[2])
-    sums = {subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout
-            for _ in range(2)}
+    sums = {
+        subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout for _ in range(2)
+    }
     assert len(sums) == 1

@@ -63,8 +63,10 @@ def test_tokens_settings_faults_and_timers_survive(folder: Path) -> None:
 
 
 def test_it_dies_with_its_parent(folder: Path) -> None:
-    script = ("import sys, time; from autopurchase.sandbox import Sandbox\n"
-              f"m = Sandbox.start({str(folder)!r}); print(m.pid, flush=True); time.sleep(60)")
+    script = (
+        "import sys, time; from autopurchase.sandbox import Sandbox\n"
+        f"m = Sandbox.start({str(folder)!r}); print(m.pid, flush=True); time.sleep(60)"
+    )
     root = str(Path(__file__).parents[2])
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=root)
     assert parent.stdout

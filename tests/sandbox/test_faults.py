@@ -15,8 +15,10 @@ def made(caller: Taobao | Alibaba, reference: str) -> int:
     return len(caller.market.orders(account=caller.account, reference=reference))
 
 
-@pytest.mark.parametrize(("kind", "orders"), [
-    ("error_before", 0), ("error_after", 1), ("html", 0), ("html_after", 1), ("drop_before", 0), ("drop_after", 1)])
+@pytest.mark.parametrize(
+    ("kind", "orders"),
+    [("error_before", 0), ("error_after", 1), ("html", 0), ("html_after", 1), ("drop_before", 0), ("drop_after", 1)],
+)
 def test_spoilt_answers(taobao: Taobao, faults, kind: str, orders: int) -> None:
     faults({"kind": kind, "references": ["F-1"]})
     params = taobao.create_params("F-1", taobao.goods(0))
@@ -139,8 +141,7 @@ def test_unknown_status_and_lagging_main_status(taobao: Taobao, market: Sandbox,
 def test_shares_follow_the_reference_and_the_seed() -> None:
     def struck(seed: int) -> list[int]:
         rules = Faults([{"kind": "error_after", "share": 0.3, "seed": seed}])
-        return [place for place in range(400)
-                if rules.choose(Occasion("taobao", "main", "/x", "create", f"R-{place}"))]
+        return [place for place in range(400) if rules.choose(Occasion("taobao", "main", "/x", "create", f"R-{place}"))]
 
     assert struck(1) == struck(1) != struck(2)
     assert 80 < len(struck(1)) < 160

@@ -24,16 +24,27 @@ def authorise(market: Sandbox, **params: str) -> dict[str, list[str]]:
 
 
 def taobao_code(market: Sandbox, taobao: Taobao) -> str:
-    answer = authorise(market, response_type="code", client_id=taobao.keys["app_key"], redirect_uri=CALLBACK,
-                       force_auth="true", state="s 1")
+    answer = authorise(
+        market,
+        response_type="code",
+        client_id=taobao.keys["app_key"],
+        redirect_uri=CALLBACK,
+        force_auth="true",
+        state="s 1",
+    )
     assert answer["state"] == ["s 1"]
     assert answer["from"] == ["sandbox"]
     return answer["code"][0]
 
 
 def ali_token(alibaba: Alibaba, **params: str) -> requests.Response:
-    form = {"client_id": alibaba.keys["app_key"], "client_secret": alibaba.keys["app_secret"],
-            "need_refresh_token": "true", "redirect_uri": CALLBACK, **params}
+    form = {
+        "client_id": alibaba.keys["app_key"],
+        "client_secret": alibaba.keys["app_secret"],
+        "need_refresh_token": "true",
+        "redirect_uri": CALLBACK,
+        **params,
+    }
     path = f"/openapi/http/1/system.oauth2/getToken/{alibaba.keys['app_key']}"
     return requests.post(alibaba.market.base_url + path, data=form, timeout=5)
 
@@ -90,8 +101,9 @@ def test_wrong_1688_secret(alibaba: Alibaba) -> None:
     assert refused.json()["error"] == "invalid_client"
 
 
-@pytest.mark.parametrize("change", [
-    {"client_id": "1"}, {"redirect_uri": "javascript:alert(1)"}, {"response_type": "x"}])
+@pytest.mark.parametrize(
+    "change", [{"client_id": "1"}, {"redirect_uri": "javascript:alert(1)"}, {"response_type": "x"}]
+)
 def test_the_page_refuses_wrong_questions(market: Sandbox, taobao: Taobao, change: dict) -> None:
     params = {"response_type": "code", "client_id": taobao.keys["app_key"], "redirect_uri": CALLBACK, **change}
     for send in (requests.get, requests.post):

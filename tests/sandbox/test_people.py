@@ -18,9 +18,16 @@ def page(market: Sandbox, path: str, **form: str) -> str:
 def test_every_page_opens(market: Sandbox, taobao: Taobao) -> None:
     number = taobao.create("O-1", taobao.goods(0))["data"]["order_list"][0]["purchase_id"]
     item = market.catalogue()[0]
-    for path, text in (("/", "A marketplace"), ("/orders", str(number)), (f"/order/{number}", "O-1"),
-                       (f"/orders?text={number}", "1 orders"), ("/orders?status=completed&page=x", "orders"),
-                       ("/goods", "146 items"), (f"/item/{item.item_id}", item.title), ("/control", "deduplicate")):
+    for path, text in (
+        ("/", "A marketplace"),
+        ("/orders", str(number)),
+        (f"/order/{number}", "O-1"),
+        (f"/orders?text={number}", "1 orders"),
+        ("/orders?status=completed&page=x", "orders"),
+        ("/goods", "146 items"),
+        (f"/item/{item.item_id}", item.title),
+        ("/control", "deduplicate"),
+    ):
         assert text in page(market, path)
 
 

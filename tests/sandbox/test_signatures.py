@@ -48,13 +48,16 @@ def test_the_other_library_signs_1688_calls_the_same_way() -> None:
     assert other.sign(path, dict(params), "key") == signing.aop_sha1("key", path, params)
 
 
-@pytest.mark.parametrize(("change", "code"), [
-    ({"sign": "0" * 64}, "IncompleteSignature"),
-    ({"app_key": "999"}, "InvalidAppKey"),
-    ({"timestamp": ""}, "MissingTimestamp"),
-    ({"timestamp": "1700000000000"}, "InvalidTimestamp"),
-    ({"page_no": "2"}, "IncompleteSignature"),
-])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"sign": "0" * 64}, "IncompleteSignature"),
+        ({"app_key": "999"}, "InvalidAppKey"),
+        ({"timestamp": ""}, "MissingTimestamp"),
+        ({"timestamp": "1700000000000"}, "InvalidTimestamp"),
+        ({"page_no": "2"}, "IncompleteSignature"),
+    ],
+)
 def test_taobao_refuses_what_is_signed_wrongly(taobao: Taobao, change: dict, code: str) -> None:
     params = {**taobao.params("/purchase/orders/query", page_no="1"), **change}
     answer = requests.post(f"{taobao.market.base_url}/rest/purchase/orders/query", data=params, timeout=5)
@@ -76,8 +79,12 @@ def test_1688_refuses_what_is_signed_wrongly(alibaba: Alibaba, market: Sandbox) 
     good = signing.aop_sha1(alibaba.keys["app_secret"], path, {"a": "中"})
     stale = {"_aop_timestamp": "1700000000000"}
     late = {**stale, "_aop_signature": signing.aop_sha1(alibaba.keys["app_secret"], path, stale)}
-    cases = [({"a": "中", "_aop_signature": good}, None), ({"a": "b", "_aop_signature": good}, "gw.SignatureInvalid"),
-             ({"a": "中"}, "gw.SignatureMissing"), (late, "gw.SignatureInvalid")]
+    cases = [
+        ({"a": "中", "_aop_signature": good}, None),
+        ({"a": "b", "_aop_signature": good}, "gw.SignatureInvalid"),
+        ({"a": "中"}, "gw.SignatureMissing"),
+        (late, "gw.SignatureInvalid"),
+    ]
     for params, code in cases:
         answer = requests.post(f"{market.base_url}/openapi/{path}", data=params, timeout=5)
         assert answer.status_code == (400 if code else 200)

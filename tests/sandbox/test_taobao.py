@@ -34,11 +34,17 @@ def test_unknown_product_is_a_business_refusal(taobao: Taobao) -> None:
 
 def test_render_sums_up_per_seller(taobao: Taobao) -> None:
     lines = [line(int(item.mp_id), int(sku.mp_id)) for item, sku, _ in taobao.goods(0, 12)]
-    result = taobao.call("/purchase/order/render", render_item_List=dumps(lines), need_supplychain_service="false",
-                         receiver_address=dumps(WAREHOUSE), warehouse_address=dumps(WAREHOUSE))["result"]
+    result = taobao.call(
+        "/purchase/order/render",
+        render_item_List=dumps(lines),
+        need_supplychain_service="false",
+        receiver_address=dumps(WAREHOUSE),
+        warehouse_address=dumps(WAREHOUSE),
+    )["result"]
     data = result["data"]
-    goods = sum(info["discount_price"]["amount"] for group in data["render_item_list"]
-                for info in group["item_price_infos"])
+    goods = sum(
+        info["discount_price"]["amount"] for group in data["render_item_list"] for info in group["item_price_infos"]
+    )
     freight = sum(group["mainland_shipping_fee"]["amount"] for group in data["render_item_list"])
     assert result["success"] is True
     assert len(data["render_item_list"]) == 2
@@ -50,8 +56,12 @@ def test_render_names_what_cannot_be_bought(taobao: Taobao, market: Sandbox) -> 
     item, sku, _ = taobao.goods(40)[0]
     market.control("stock", sku_id=sku.sku_id, stock=0)
     lines = [{"item_id": item.mp_id, "sku_id": sku.mp_id, "quantity": "1"}, line(1, 2)]
-    result = taobao.call("/purchase/order/render", render_item_List=dumps(lines), need_supplychain_service="false",
-                         receiver_address=dumps(WAREHOUSE))["result"]
+    result = taobao.call(
+        "/purchase/order/render",
+        render_item_List=dumps(lines),
+        need_supplychain_service="false",
+        receiver_address=dumps(WAREHOUSE),
+    )["result"]
     codes = [entry["error_code"] for entry in result["data"]["unavailable_sku_list"]]
     assert codes == ["STOCK_NOT_ENOUGH", "ITEM_NOT_AVAILABLE"]
     market.control("stock", sku_id=sku.sku_id, stock=1000)
@@ -69,8 +79,13 @@ def test_one_create_becomes_an_order_per_seller(taobao: Taobao) -> None:
 def test_snake_case_lines_are_understood(taobao: Taobao) -> None:
     item, sku, _ = taobao.goods(5)[0]
     lines = [{"item_id": item.mp_id, "sku_id": sku.mp_id, "quantity": "2", "price": "1", "order_line_no": "a"}]
-    answer = taobao.call("/purchase/order/create", outer_purchase_id="S-2", purchase_amount="1",
-                         order_line_list=dumps(lines), receiver=dumps(WAREHOUSE))
+    answer = taobao.call(
+        "/purchase/order/create",
+        outer_purchase_id="S-2",
+        purchase_amount="1",
+        order_line_list=dumps(lines),
+        receiver=dumps(WAREHOUSE),
+    )
     made = answer["data"]["order_list"][0]["order_line_list"][0]
     assert (made["order_line_no"], made["estimate_amount"]) == ("a", 2 * sku.price)
 
@@ -82,8 +97,12 @@ def test_status_goes_from_building_to_finished(taobao: Taobao, market: Sandbox) 
         return taobao.query(purchase_ids=dumps([number]))[0]
 
     until(lambda: shown()["status"] == "WAIT_BUYER_P")
-    for verb, word in (("pay", "WAIT_SELLER_SEND_GOODS"), ("ship", "WAIT_BUYER_CONFIRM_GOODS"),
-                       ("sign", "WAIT_BUYER_CONFIRM_GOODS"), ("complete", "TRADE_FINISHED")):
+    for verb, word in (
+        ("pay", "WAIT_SELLER_SEND_GOODS"),
+        ("ship", "WAIT_BUYER_CONFIRM_GOODS"),
+        ("sign", "WAIT_BUYER_CONFIRM_GOODS"),
+        ("complete", "TRADE_FINISHED"),
+    ):
         assert market.control(verb, ids=[number]) == {"done": [str(number)], "refused": []}
         assert shown()["status"] == word
     order = shown()
@@ -121,11 +140,19 @@ def test_cancel_is_accepted_first_and_closes_later(taobao: Taobao) -> None:
     made = taobao.create("C-1", taobao.goods(0, 1))["data"]["order_list"][0]
     first = made["order_line_list"][0]["sub_purchase_order_id"]
     number = str(made["purchase_id"])
-    part = taobao.call("/purchase/order/asyn/cancel", purchase_id=number, cancel_reason="no",
-                       sub_purchase_orderId_list=dumps([str(first)]))
+    part = taobao.call(
+        "/purchase/order/asyn/cancel",
+        purchase_id=number,
+        cancel_reason="no",
+        sub_purchase_orderId_list=dumps([str(first)]),
+    )
     assert part["success"] is True
-    until(lambda: [sub["status"] for sub in taobao.query(outer_purchase_id="C-1")[0]["sub_purchase_orders"]]
-          == ["TRADE_CLOSED", "WAIT_BUYER_P"])
+    until(
+        lambda: (
+            [sub["status"] for sub in taobao.query(outer_purchase_id="C-1")[0]["sub_purchase_orders"]]
+            == ["TRADE_CLOSED", "WAIT_BUYER_P"]
+        )
+    )
     assert taobao.call("/purchase/order/asyn/cancel", purchase_id=number, cancel_reason="no")["success"] is True
     until(lambda: taobao.query(outer_purchase_id="C-1")[0]["status"] == "TRADE_CLOSED")
 
@@ -173,10 +200,15 @@ def test_partial_success_only_when_asked_for(taobao: Taobao, market: Sandbox) ->
     market.control("item", item_id=picks[1][0].item_id, status="published")
 
 
-@pytest.mark.parametrize(("more", "code"), [
-    ({"receiver": "{}"}, "ADDRESS_INVALID"), ({"receiver": "nonsense"}, "PARAM_ERROR"),
-    ({"order_line_list": "[1]"}, "PARAM_ERROR"), ({"outer_purchase_id": ""}, "PARAM_ERROR"),
-])
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"receiver": "{}"}, "ADDRESS_INVALID"),
+        ({"receiver": "nonsense"}, "PARAM_ERROR"),
+        ({"order_line_list": "[1]"}, "PARAM_ERROR"),
+        ({"outer_purchase_id": ""}, "PARAM_ERROR"),
+    ],
+)
 def test_wrong_creates_are_refused(taobao: Taobao, more: dict, code: str) -> None:
     params = {**taobao.create_params("W-1", taobao.goods(0)), **more}
     answer = taobao.call("/purchase/order/create", **{key: value for key, value in params.items() if value})

@@ -10,10 +10,20 @@ import requests
 from autopurchase.sandbox import Item, Sandbox, Sku
 from autopurchase.sandbox.signing import aop_sha1, iop_sha256
 
-WAREHOUSE = {"country": "中国", "state": "广东省", "city": "广州市", "district": "白云区", "address": "石井大道 18 号",
-             "zip": "510430", "name": "仓库", "phone": "020-36000000", "mobile_phone": "13800000000"}
+WAREHOUSE = {
+    "country": "中国",
+    "state": "广东省",
+    "city": "广州市",
+    "district": "白云区",
+    "address": "石井大道 18 号",
+    "zip": "510430",
+    "name": "仓库",
+    "phone": "020-36000000",
+    "mobile_phone": "13800000000",
+}
 NAMESPACES = {
-    "currentTime": "system", "alibaba.account.basic": "com.alibaba.account",
+    "currentTime": "system",
+    "alibaba.account.basic": "com.alibaba.account",
     "product.search.queryProductDetail": "com.alibaba.fenxiao.crossborder",
     "alibaba.trade.getLogisticsInfos.buyerView": "com.alibaba.logistics",
     "alibaba.trade.getLogisticsTraceInfo.buyerView": "com.alibaba.logistics",
@@ -35,8 +45,13 @@ class Taobao:
 
     def params(self, path: str, **business: str) -> dict[str, str]:
         """Signed parameters."""
-        params = {"app_key": self.keys["app_key"], "timestamp": str(int(time.time() * 1000)),
-                  "sign_method": "sha256", "access_token": self.keys["access_token"], **business}
+        params = {
+            "app_key": self.keys["app_key"],
+            "timestamp": str(int(time.time() * 1000)),
+            "sign_method": "sha256",
+            "access_token": self.keys["access_token"],
+            **business,
+        }
         return {**params, "sign": iop_sha256(self.keys["app_secret"], path, params)}
 
     def raw(self, path: str, timeout: float = 20, **business: str) -> requests.Response:
@@ -49,11 +64,24 @@ class Taobao:
 
     def create_params(self, reference: str, picks: list[Pick], **more: str) -> dict[str, str]:
         """Parameters of a create call."""
-        lines = [{"itemId": int(item.mp_id), "skuId": int(sku.mp_id), "quantity": quantity, "price": sku.price,
-                  "currency": "CNY", "orderLineNo": str(place + 1)}
-                 for place, (item, sku, quantity) in enumerate(picks)]
-        return {"outer_purchase_id": reference, "purchase_amount": "100", "order_line_list": dumps(lines),
-                "receiver": dumps(WAREHOUSE), **more}
+        lines = [
+            {
+                "itemId": int(item.mp_id),
+                "skuId": int(sku.mp_id),
+                "quantity": quantity,
+                "price": sku.price,
+                "currency": "CNY",
+                "orderLineNo": str(place + 1),
+            }
+            for place, (item, sku, quantity) in enumerate(picks)
+        ]
+        return {
+            "outer_purchase_id": reference,
+            "purchase_amount": "100",
+            "order_line_list": dumps(lines),
+            "receiver": dumps(WAREHOUSE),
+            **more,
+        }
 
     def create(self, reference: str, picks: list[Pick], **more: str) -> dict[str, Any]:
         """Create."""
@@ -89,13 +117,21 @@ class Alibaba:
 
     def create_params(self, reference: str, picks: list[Pick], **more: str) -> dict[str, str]:
         """Parameters of preview and create."""
-        cargo = [{"offerId": int(item.item_id), "specId": sku.spec_id, "quantity": quantity}
-                 for item, sku, quantity in picks]
-        return {"addressParam": dumps({"addressId": 593861699}), "cargoParamList": dumps(cargo), "flow": "general",
-                "tradeType": "assureTrade", "outOrderId": reference, **more}
+        cargo = [
+            {"offerId": int(item.item_id), "specId": sku.spec_id, "quantity": quantity} for item, sku, quantity in picks
+        ]
+        return {
+            "addressParam": dumps({"addressId": 593861699}),
+            "cargoParamList": dumps(cargo),
+            "flow": "general",
+            "tradeType": "assureTrade",
+            "outOrderId": reference,
+            **more,
+        }
 
-    def create(self, reference: str, picks: list[Pick], api: str = "alibaba.trade.createCrossOrder",
-               **more: str) -> dict[str, Any]:
+    def create(
+        self, reference: str, picks: list[Pick], api: str = "alibaba.trade.createCrossOrder", **more: str
+    ) -> dict[str, Any]:
         """Create."""
         return dict(self.call(api, **self.create_params(reference, picks, **more)))
 

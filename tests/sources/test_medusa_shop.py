@@ -21,7 +21,8 @@ from tests.support.medusa_seed import TAX, price
 from tests.support.processes import free_port
 from tests.support.shop_goods import goods
 
-pytestmark = [pytest.mark.node, pytest.mark.postgres, pytest.mark.xdist_group("medusa")]
+#: the first test waits for the shop, which takes a minute on a busy machine
+pytestmark = [pytest.mark.node, pytest.mark.postgres, pytest.mark.xdist_group("medusa"), pytest.mark.timeout(300)]
 GOODS = {product.sku: product for product in goods()}
 
 
