@@ -15,7 +15,8 @@ from tests.sources.stubs.server import Request
 from tests.support.medusa import Item, MedusaShop, PlacedOrder
 from tests.support.shop_goods import Product
 
-pytestmark = [pytest.mark.node, pytest.mark.postgres, pytest.mark.xdist_group("medusa")]
+#: the first test waits for the shop, which takes a minute on a busy machine
+pytestmark = [pytest.mark.node, pytest.mark.postgres, pytest.mark.xdist_group("medusa"), pytest.mark.timeout(300)]
 
 #: lines of one checkout have no order of their own there: the source sorts them by title
 SKUS = ("contract-1", "contract-2")
@@ -47,7 +48,10 @@ class MedusaDriver:
         assert all(want.link == ALIBABA for want in wants[1:])
         links = [{"source_url": want.link} if not number else {} for number, want in enumerate(wants)]
         items = [Item(sku, want.quantity, link) for sku, want, link in zip(SKUS, wants, links, strict=False)]
-        order = self.shop.place_order(items, currency=currency.lower(), capture=capture)
+        if capture:
+            order = self.shop.take_order(items, currency=currency.lower())
+        else:
+            order = self.shop.place_order(items, currency=currency.lower(), capture=False)
         self.placed[order.id] = order
         return order.id
 
