@@ -17,6 +17,7 @@ import click
 
 from autopurchase import demo, wiring
 from autopurchase.cli.demo import headless
+from autopurchase.cli.first_visit import visit_soon
 from autopurchase.cli.output import DONE, json_option, note
 from autopurchase.cli.shop import open_raw, opened
 from autopurchase.domain.errors import BadInput, ConnectFailed
@@ -107,6 +108,7 @@ def serve(found: wiring.Workspace, port: int) -> int:
     _on_stop(stopping)
     command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app.py"), f"--server.port={port}"]
     pages = subprocess.Popen(command, cwd=_ROOT, env=child_environment(found), stdin=subprocess.DEVNULL)
+    visit_soon(port)
     note(f"Pages: http://127.0.0.1:{port}  (stop with Ctrl+C)")
     try:
         with WorkerChild(found) as child:
