@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, case, func, select
 
 from autopurchase.storage.schema import (
     booking,
@@ -42,35 +43,53 @@ def one(connection: Connection, run_id: int) -> RowMapping | None:
     return found[0] if found and found[0]["id"] == run_id else None
 
 
+#: of a line that the provider refused, alone or with its whole booking: the event that says so
+_REFUSAL = (
+    (event.c.line_id == booking_line.c.line_id)
+    & (event.c.run_id == booking.c.run_id)
+    & (event.c.kind == "booking_refused")
+)
+_STATE = case((event.c.id.is_not(None), "refused"), else_=booking.c.state).label("state")
+_CAUSE = func.coalesce(event.c.data["cause"].as_string(), booking.c.cause).label("cause")
+_SENTENCE = func.coalesce(event.c.data["sentence"].as_string(), booking.c.sentence).label("sentence")
+
+
+def _of_lines(query: Select[Any]) -> Select[Any]:
+    return (
+        query.select_from(booking_line)
+        .join(booking, booking_line.c.booking_id == booking.c.id)
+        .outerjoin(event, _REFUSAL)
+    )
+
+
 def outcome_counts(connection: Connection, run_ids: Sequence[int]) -> Rows:
     """Lines of these booking runs by what became of them: run_id, state, cause, lines."""
-    query = (
-        select(booking.c.run_id, booking.c.state, booking.c.cause, func.count(booking_line.c.id).label("lines"))
-        .join_from(booking, booking_line)
-        .where(booking.c.run_id.in_(list(run_ids)))
-        .group_by(booking.c.run_id, booking.c.state, booking.c.cause)
-        .order_by(booking.c.run_id, booking.c.state, booking.c.cause)
-    )
+    each = _of_lines(select(booking.c.run_id, _STATE, _CAUSE)).where(booking.c.run_id.in_(list(run_ids))).subquery()
+    keys = (each.c.run_id, each.c.state, each.c.cause)
+    query = select(*keys, func.count().label("lines")).group_by(*keys).order_by(*keys)
     return connection.execute(query).mappings().all()
 
 
 def outcomes(connection: Connection, run_id: int, limit: int = 2_000) -> Rows:
-    """What became of each line of a booking run: number, title, state, cause, sentence, provider order."""
+    """What became of each line of a booking run: number, title, state, cause, sentence, provider order.
+
+    A line that the provider left out of a booking it took is ``refused``, with its own cause and sentence.
+    """
     query = (
-        select(
-            line.c.number,
-            line.c.title,
-            booking_line.c.quantity,
-            booking.c.id.label("booking_id"),
-            booking.c.out_order_id,
-            booking.c.state,
-            booking.c.cause,
-            booking.c.sentence,
-            provider_order.c.provider_order_id,
-            provider_order.c.state.label("provider_state"),
+        _of_lines(
+            select(
+                line.c.number,
+                line.c.title,
+                booking_line.c.quantity,
+                booking.c.id.label("booking_id"),
+                booking.c.out_order_id,
+                _STATE,
+                _CAUSE,
+                _SENTENCE,
+                provider_order.c.provider_order_id,
+                provider_order.c.state.label("provider_state"),
+            )
         )
-        .select_from(booking_line)
-        .join(booking, booking_line.c.booking_id == booking.c.id)
         .join(line, booking_line.c.line_id == line.c.id)
         .outerjoin(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
         .where(booking.c.run_id == run_id)
@@ -83,11 +102,9 @@ def outcomes(connection: Connection, run_id: int, limit: int = 2_000) -> Rows:
 def again(connection: Connection, run_id: int) -> Rows:
     """Lines of the run that were refused or never sent and are ready again or held: number, purchase."""
     query = (
-        select(line.c.number, line.c.purchase)
-        .select_from(booking_line)
-        .join(booking, booking_line.c.booking_id == booking.c.id)
+        _of_lines(select(line.c.number, line.c.purchase))
         .join(line, booking_line.c.line_id == line.c.id)
-        .where(booking.c.run_id == run_id, booking.c.state == "refused", line.c.booking_id.is_(None))
+        .where(booking.c.run_id == run_id, _STATE == "refused", line.c.booking_id.is_(None))
         .where(line.c.purchase.in_(("ready", "problem")))
         .order_by(booking_line.c.id)
     )
