@@ -33,7 +33,7 @@ CAP = 10_000
 #: a filter may pick this many lines at once
 PICK_CAP = 2_000
 #: a filter that no index answers looks at so many of the lines that wait longest (or shortest), not at all of them
-NEAR = 100_000
+NEAR = 50_000
 
 Rows = Sequence[RowMapping]
 #: currencies whose minor unit is not a hundredth, as far as amounts are compared with a ceiling

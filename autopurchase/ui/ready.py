@@ -79,11 +79,20 @@ def _shown(
     The time to live bounds what a longer transaction commits under an earlier event, and the age of the ages. What is
     returned is shared by all tabs, so nobody changes it.
     """
-    count = views.ready_count(_connection, wanted)
-    place = min(place, _pages(count, size))
-    rows = views.ready_page(_connection, wanted, limit=size, offset=(place - 1) * size)
+    count, rows = _counted(_connection, wanted, size, place)
+    if place > _pages(count, size):
+        place = _pages(count, size)
+        count, rows = _counted(_connection, wanted, size, place)
     known = {row["number"]: pick(row) for row in rows}
     return Shown(place, count, views.reaches_all(_connection, wanted), frame(rows, wanted.held), known)
+
+
+def _counted(connection: Connection, wanted: ReadyFilter, size: int, place: int) -> tuple[int, views.Rows]:
+    """How many lines fit, and a page of them; what fits on the first page is not looked for twice."""
+    rows = views.ready_page(connection, wanted, limit=size, offset=(place - 1) * size)
+    if place == 1 and len(rows) < size:
+        return len(rows), rows
+    return views.ready_count(connection, wanted), rows
 
 
 def _reach(shown: Shown) -> None:
