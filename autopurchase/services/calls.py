@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from autopurchase.domain.errors import LimitReached, ProviderDown, RateLimited, SessionRefused
+from autopurchase.domain.errors import LimitReached, NotSent, ProviderDown, RateLimited, SessionRefused
 from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
 from autopurchase.ports import Provider
 from autopurchase.services.context import Context
@@ -85,22 +85,23 @@ class SessionPace:
         for _ in range(_SLOTS_TRIED):
             if moment is None:
                 moment = self._reserve()
-            time.sleep(max(0.0, moment - time.monotonic()))
-            late = time.monotonic() - moment
-            if late <= limits.LATE:
-                self.lead *= 0.95
+            early = moment - time.monotonic()
+            self.lead = max(0.0, self.lead - early / 2) if early > 0 else min(1.0, self.lead - 1.2 * early)
+            time.sleep(max(0.0, early))
+            if time.monotonic() - moment <= limits.LATE:
                 return
-            self.lead = min(1.0, max(self.lead, late) * 1.5)
             moment = None
-        raise RateLimited("This machine is too busy to keep the session's pace: fewer things at once.", retry_after=5.0)
+        sentence = "This machine is too busy to keep the session's pace: fewer things at once."
+        raise NotSent(sentence, cause="throttled", retry_after=1.0)
 
     def _reserve(self) -> float:
         """When the next slot comes, on this machine's monotonic clock."""
         with self.ctx.db.write() as tx:
-            asked = time.monotonic()
             if self.reserve:
-                return asked + self.reserve(tx, self.lead)
-            return asked + limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
+                pause = self.reserve(tx, self.lead)
+            else:
+                pause = limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
+            return time.monotonic() + pause
 
 
 @dataclass(slots=True)

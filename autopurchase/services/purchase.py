@@ -178,27 +178,25 @@ class _Lane:
         if booking["run_id"] not in self._started:
             runs.start(tx, booking["run_id"], now)
             self._started.add(booking["run_id"])
-        asked = time.monotonic()
+        values: dict[str, Any] = {"claimed_by": self.holder}
+        create = not needs_lookup(booking)
+        held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS)) if create else ""
         pause = limits.reserve_call(tx, self.session_id, config.rate_per_second, lead)
+        moment, starts = time.monotonic() + pause, self.ctx.now() + timedelta(seconds=pause)
         if pause > 1.0:
             self._keep_lease(tx, config, pause)
-        starts = now + timedelta(seconds=pause)
-        values: dict[str, Any] = {"claimed_by": self.holder}
-        held: str | None = ""
-        if needs_lookup(booking):
-            kind, stands = "lookup", timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
-        else:
-            kind, stands = "create", timedelta(seconds=max(config.settle_seconds, config.timeout_seconds + _GRACE))
+        stands = timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
+        if create:
+            stands = timedelta(seconds=max(config.settle_seconds, config.timeout_seconds + _GRACE))
             values |= {
                 "state": BookingState.SENDING.value,
                 "attempts": booking["attempts"] + 1,
                 "lookups": 0,
                 "sent_at": starts,
             }
-            held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS))
         values["due_at"] = starts + stands
         bookings.change(tx, booking["id"], **values)
-        return _Task(kind, {**booking, **values}, asked + pause, stands, held)
+        return _Task("create" if create else "lookup", {**booking, **values}, moment, stands, held)
 
     def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
@@ -215,7 +213,7 @@ class _Lane:
         if self._opened is None:
             raise Misuse("A lane calls only with an open session.")
         config, provider, pace = self._opened
-        pace.first = task.starts
+        pace.first = None if task.held is None else task.starts  # asking the shop first takes longer than a slot waits
         if task.kind == "lookup":
             return self._look_up(task.booking, config, provider)
         try:

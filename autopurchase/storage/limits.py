@@ -7,8 +7,9 @@ that the worker reserves them in the same transaction that commits an intent: a 
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Float, bindparam, case, cast, func, insert, select, text, update
 
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.schema import call_slot, lease
@@ -28,24 +29,28 @@ def clock(connection: Connection) -> float:
     return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
 
-_EARLIEST = bindparam("earliest", type_=Float)
-_RESERVE = (
-    update(call_slot)
-    .where(call_slot.c.session_id == bindparam("session"))
-    .values(
-        next_free=case((call_slot.c.next_free > _EARLIEST, call_slot.c.next_free), else_=_EARLIEST)
-        + bindparam("gap", type_=Float)
-    )
-    .returning(call_slot.c.next_free)
-)
+def _reserve(now: ColumnElement[float]) -> Any:
+    earliest = now + bindparam("lead", type_=Float)
+    free = case((call_slot.c.next_free > earliest, call_slot.c.next_free), else_=earliest)
+    mine = update(call_slot).where(call_slot.c.session_id == bindparam("session"))
+    return mine.values(next_free=free + bindparam("gap", type_=Float)).returning(call_slot.c.next_free, now)
+
+
+#: by this machine's clock where the database is this machine's file, else by the database's, read under the lock
+_RESERVE = {
+    "sqlite": _reserve(bindparam("now", type_=Float)),
+    "postgresql": _reserve(cast(func.extract("epoch", func.clock_timestamp()), Float)),
+}
 
 
 def reserve_call(connection: Connection, session_id: int, per_second: float, lead: float = 0.0) -> float:
     """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest; seconds until it comes."""
-    now, gap = clock(connection), 1 / (per_second * HEADROOM)
-    values = {"session": session_id, "earliest": now + lead, "gap": gap}
-    slot_end: float = connection.execute(_RESERVE, values).scalar_one()
-    return max(0.0, slot_end - gap - now)
+    gap = 1 / (per_second * HEADROOM)
+    values = {"session": session_id, "lead": lead, "gap": gap}
+    dialect = connection.dialect.name
+    values |= {"now": time.time()} if dialect == "sqlite" else {}
+    slot_end, now = connection.execute(_RESERVE[dialect], values).one()
+    return max(0.0, float(slot_end) - gap - float(now))
 
 
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:

@@ -1,0 +1,110 @@
+"""The limiter itself: how slots are reserved, and what becomes of one that slips by."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autopurchase.domain.errors import NotSent
+from autopurchase.sandbox import Sandbox
+from autopurchase.services.calls import SessionPace, call_lease, config_of
+from autopurchase.storage import limits, schema, sessions
+from tests.support.world import World, open_world
+
+RATE = 50.0
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, market: Sandbox) -> Iterator[World]:
+    """One session; once on each database."""
+    with open_world(tmp_path, database_url, market, "taobao", rate_per_second=RATE, concurrency=1) as opened:
+        yield opened
+
+
+def pauses(world: World, count: int, lead: float = 0.0) -> list[float]:
+    """Seconds from now to each of ``count`` slots reserved at once."""
+    key, began, found = world.session_id("taobao"), time.monotonic(), []
+    with world.ctx.db.write() as tx:
+        for _ in range(count):
+            pause = limits.reserve_call(tx, key, RATE, lead)
+            found.append(time.monotonic() - began + pause)
+    return found
+
+
+def test_slots_follow_each_other_a_little_slower_than_allowed(world: World) -> None:
+    found = pauses(world, 21)
+    assert found[0] < 0.1
+    assert found[20] - found[0] == pytest.approx(20 / (RATE * limits.HEADROOM), abs=0.05)
+    assert found == sorted(found)
+
+
+def test_a_lead_puts_only_an_idle_sessions_slot_off(world: World) -> None:
+    first, second = pauses(world, 2, lead=0.2)
+    assert first == pytest.approx(0.2, abs=0.1)
+    assert second - first == pytest.approx(1 / (RATE * limits.HEADROOM), abs=0.02)
+
+
+def test_a_pause_asked_for_by_the_provider_holds_for_everybody(world: World) -> None:
+    with world.ctx.db.write() as tx:
+        limits.pause_calls(tx, world.session_id("taobao"), 5.0)
+        limits.pause_calls(tx, world.session_id("taobao"), 1.0)
+    assert pauses(world, 1)[0] == pytest.approx(5.0, abs=0.2)
+
+
+def test_a_missed_slot_is_given_up_and_a_slow_commit_is_learnt(world: World) -> None:
+    """Each reservation takes 60 ms to commit here: after the first, slots are taken far enough ahead."""
+    taken: list[float] = []
+
+    def slow(tx: sa.Connection, lead: float) -> float:
+        taken.append(lead)
+        pause = limits.reserve_call(tx, world.session_id("taobao"), RATE, lead)
+        time.sleep(0.06)
+        return pause - 0.06  # it is seconds from now
+
+    pace = SessionPace(world.ctx, world.session_id("taobao"), RATE, reserve=slow)
+    for _ in range(6):
+        pace.wait()
+    assert taken[0] == 0.0
+    assert 7 <= len(taken) <= 10, "one or two slots are lost to learning, not one a call"
+
+
+def test_a_machine_that_never_makes_it_in_time_sends_nothing(world: World) -> None:
+    pace = SessionPace(world.ctx, world.session_id("taobao"), RATE, reserve=lambda tx, lead: -5.0)
+    with pytest.raises(NotSent, match="too busy"):
+        pace.wait()
+
+
+def test_a_lease_ends_by_itself_and_is_taken_by_one(world: World) -> None:
+    name = sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        assert limits.take_lease(tx, name, 1, "a", 0.3)
+        assert limits.take_lease(tx, name, 1, "a", 0.3), "its holder renews it"
+        assert not limits.take_lease(tx, name, 1, "b", 0.3)
+    time.sleep(0.4)
+    with world.ctx.db.write() as tx:
+        assert limits.take_lease(tx, name, 1, "b", 9)
+        limits.drop_lease(tx, name, "a")
+        assert not limits.take_lease(tx, name, 1, "a", 9), "what another holds is not dropped"
+
+
+def test_one_request_makes_one_lane_give_way_once(world: World) -> None:
+    name = sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        assert not limits.give_way(tx, name)
+        limits.ask_for_lease(tx, name)
+        limits.ask_for_lease(tx, name)
+        assert limits.give_way(tx, name)
+        assert not limits.give_way(tx, name)
+
+
+def test_a_call_whose_lease_went_to_another_is_not_made(world: World) -> None:
+    with world.ctx.db.read() as tx:
+        config = config_of(world.ctx, sessions.by_name(tx, "taobao"))
+    with call_lease(world.ctx, config) as pace:
+        pace.wait()
+        with world.ctx.db.write() as tx:
+            tx.execute(sa.update(schema.lease).values(holder="another", until=2e9 + time.time()))
+        with pytest.raises(NotSent, match="slot"):
+            pace.wait()
