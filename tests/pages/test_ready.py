@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from autopurchase.domain.errors import BadInput
@@ -10,7 +11,7 @@ from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import lines, plan
 from autopurchase.storage import plans, runs, views
 from autopurchase.storage.views import ReadyFilter
-from autopurchase.ui import drawer
+from autopurchase.ui import drawer, ready
 from autopurchase.ui.picking import Pick
 from autopurchase.wiring import Workspace
 from tests.support.pages import click_rows, open_app, sound
@@ -77,6 +78,25 @@ def test_an_event_of_the_table_as_it_was_is_not_applied_to_other_rows(full: Work
     hold(full, [first])
     click_rows(app, old_key, [0])
     assert picked(app) == []
+
+
+def test_a_click_reads_no_line_again_until_something_happened(full: Workspace) -> None:
+    app = open_ready()
+    asked: list[str] = []
+    engine = ready.context().db.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_more: asked.append(statement))
+    tick(app, [0])
+    assert [statement for statement in asked if "FROM line" in statement] == []
+    hold(full, [shown(app)[5]])
+    asked.clear()
+    sound(app.run())
+    assert [statement for statement in asked if "FROM line" in statement]
+
+
+def test_a_search_that_did_not_look_at_every_line_says_so(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "NEAR", 5)
+    assert any("looked at 5 lines only" in caption.value for caption in open_ready(ready_text="a").caption)
+    assert not any("lines only" in caption.value for caption in open_ready().caption)
 
 
 def test_undo_brings_back_the_picks_before_the_last_change(full: Workspace) -> None:
