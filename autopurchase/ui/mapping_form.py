@@ -35,7 +35,7 @@ def show(person: Person) -> None:
     product = opened()
     if product is not None:
         st.dialog(
-            _("What is bought for it"), position="right", width="large", icon=":material/alt_route:", on_dismiss=_close
+            _("What is bought for it"), position="right", width="medium", icon=":material/alt_route:", on_dismiss=_close
         )(_drawer)(person, product)
 
 
@@ -86,13 +86,14 @@ def _in_the_shop(product: Product, waiting: Sequence[Row], stored: MappingView |
         facts = {_("Source"): product.source or _("every source"), _("Product"): product.key}
         if waiting:
             facts |= {
-                _("Configuration"): waiting[0]["configuration"] or "–",
-                _("In Chinese"): waiting[0]["configuration_original"] or "–",
-                _("Link in the shop"): waiting[0]["item_url"] or "–",
+                _("Configuration"): waiting[0]["configuration"],
+                _("In Chinese"): waiting[0]["configuration_original"],
+                _("Link in the shop"): waiting[0]["item_url"] or _("none"),
             }
         with st.container(horizontal=True, gap="medium"):
             for name, value in facts.items():
-                st.markdown(f":gray[{name}] {plain(value)}", width="content")
+                if value:
+                    st.markdown(f":gray[{name}] {plain(value)}", width="content")
         if waiting:
             st.warning(waiting[0]["unclear"], icon=":material/help:")
             _lines(waiting)
@@ -147,7 +148,7 @@ def _inputs(person: Person, product: Product, stored: MappingView | None) -> Non
         icon=":material/link:",
         help=_("Paste the address of the item's page, or a text shared from the marketplace's app."),
     )
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="top"):
         st.pills(
             _("Marketplace (for a bare id)"),
             list(labels),
@@ -165,7 +166,7 @@ def _inputs(person: Person, product: Product, stored: MappingView | None) -> Non
             _("Pieces for one sold"), min_value=1, max_value=10_000, step=1, key=_key(product, "ratio"), width=150,
             help=_("3, when a set of three is sold and single pieces are bought."),
         )  # fmt: skip
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="top"):
         st.text_input(_("Seller's id"), key=_key(product, "seller_id"), width=170, help=_("Empty: as the item says."))
         st.text_input(_("Seller's name"), key=_key(product, "seller_name"), width=200)
         if product.source:

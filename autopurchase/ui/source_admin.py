@@ -10,6 +10,7 @@ from autopurchase.storage import figures
 from autopurchase.ui import cells, feedback, import_panel, source_news, tables
 from autopurchase.ui import source_preview as looking
 from autopurchase.ui.guard import Person
+from autopurchase.ui.order import plain
 from autopurchase.ui.words import _, ago, plural
 from autopurchase.ui.workspace import context, reading
 
@@ -30,9 +31,8 @@ def _card(person: Person, view: SourceView, last_run: int | None) -> None:
         _head(person, view, last_run)
         if view.error:
             st.error(view.error, icon=":material/error:")
-        shown = [f":gray[{name}] {value}" for name, value in view.settings.items() if value]
-        if shown:
-            st.caption(" · ".join(shown))
+        if facts := _settings(view):
+            st.caption(facts)
         _buttons(person, view, last_run)
         looking.draw(
             _place(view),
@@ -43,6 +43,13 @@ def _card(person: Person, view: SourceView, last_run: int | None) -> None:
 
 def _place(view: SourceView) -> str:
     return f"source-{view.name}"
+
+
+def _settings(view: SourceView) -> str:
+    """Its settings other than the usual ones; none is secret."""
+    fields = context().sources[view.kind].manifest.fields
+    told = [(field, view.settings.get(field.name, field.default)) for field in fields if not field.secret]
+    return " · ".join(f":gray[{_(field.label)}] {plain(value)}" for field, value in told if value != field.default)
 
 
 def _reads_by_itself(view: SourceView) -> bool:
@@ -129,8 +136,8 @@ def _schedule(person: Person, view: SourceView) -> None:
 
 def _telling(person: Person, view: SourceView) -> None:
     """What the shop is told of purchases: switched on or off, sent or only noted."""
-    words = _("Told: dry run") if view.dry_run else _("Told: yes")
-    with st.popover(words if view.write_back else _("Told: no"), icon=":material/campaign:", width=260):
+    words = _("Tells the shop: dry run") if view.dry_run else _("Tells the shop")
+    with st.popover(words if view.write_back else _("Tells the shop nothing"), icon=":material/campaign:"):
         st.toggle(
             _("Tell the shop what was bought and sent"),
             value=view.write_back,

@@ -19,7 +19,7 @@ from autopurchase.ports import SourceCheck
 from autopurchase.services.source_preview import PreviewRow, SourcePreview
 from autopurchase.ui import downloads, feedback, tables
 from autopurchase.ui.links import outside
-from autopurchase.ui.words import FIGURE_SPACE, _, plural
+from autopurchase.ui.words import _, plural
 
 #: session state: what was asked for (place, ``test`` or ``preview``), and by place what was found
 ASKED, FOUND = "source.asked", "source.found"
@@ -32,7 +32,12 @@ _COLOURS: dict[str, tables.Colour] = {
     "awaiting_payment": "gray",
     "over": "gray",
 }
-_WORDS = {"ready": "Ready", "awaiting_payment": "Awaiting payment", "over": "Nothing left to buy"}
+_WORDS = {
+    "ready": "Ready",
+    NEEDS_MAPPING: "Needs mapping",
+    "awaiting_payment": "Awaiting payment",
+    "over": "Nothing left",
+}
 
 
 def ask(place: str, what: str) -> None:
@@ -100,9 +105,9 @@ def tested_words(found: SourceCheck) -> str:
 
 
 def _preview(place: str, found: SourcePreview) -> None:
-    with st.container(border=True, gap="small", key=f"preview-{place}"):
+    with st.container(gap="xsmall", key=f"found-{place}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f":material/visibility: **{found.sentence}**", width="stretch")
+            st.markdown(f":material/visibility: **{preview_words(found)}**", width="stretch")
             st.button(
                 _("Close"), icon=":material/close:", type="tertiary", key=f"forget-{place}", on_click=forget,
                 args=(place,),
@@ -119,11 +124,30 @@ def _preview(place: str, found: SourcePreview) -> None:
             _rejects(place, found)
 
 
+def preview_words(found: SourcePreview) -> str:
+    """``12 orders, 9 of them paid · 15 lines ready · 3 need mapping · 1 row not taken``."""
+    counts = found.counts
+    orders = plural("{n} order", "{n} orders", counts["orders"])
+    if not found.complete:
+        orders = _("the first {orders}").format(orders=orders)
+    told = [
+        orders + ", " + _("{n} of them paid").format(n=f"{counts['paid']:,}"),
+        plural("{n} line ready", "{n} lines ready", counts["ready"]),
+        plural("{n} needs mapping", "{n} need mapping", counts[NEEDS_MAPPING]) if counts[NEEDS_MAPPING] else "",
+        _("{n} awaiting payment").format(n=counts["awaiting_payment"]) if counts["awaiting_payment"] else "",
+        _("{n} held").format(n=counts["held"]) if counts["held"] else "",
+        plural("{n} row not taken", "{n} rows not taken", counts["rejected"]) if counts["rejected"] else "",
+    ]
+    return " · ".join(filter(None, told))
+
+
 def _rows(found: SourcePreview) -> None:
     total = sum(found.counts[name] for name in ("ready", NEEDS_MAPPING, "awaiting_payment", "held", "over"))
     st.caption(_("The first {n} of {total} lines, as they would come in").format(n=len(found.rows), total=f"{total:,}"))
+    shown = pd.DataFrame([_row(row) for row in found.rows])
+    empty = [name for name in ("chinese", "why") if not shown[name].any()]
     st.dataframe(
-        pd.DataFrame([_row(row) for row in found.rows]),
+        shown.drop(columns=empty),
         hide_index=True,
         height=tables.height(len(found.rows), 10),
         alt=_("Lines as they would be imported"),
@@ -132,7 +156,6 @@ def _rows(found: SourcePreview) -> None:
 
 
 def _row(row: PreviewRow) -> dict[str, Any]:
-    price = amount_text(row.unit_price.minor, row.unit_price.currency).rjust(10, FIGURE_SPACE)
     return {
         "line": row.number,
         "outlook": [_outlook(row.outlook)],
@@ -142,10 +165,8 @@ def _row(row: PreviewRow) -> dict[str, Any]:
         "product": row.product_key,
         "item": outside(row.item_url, row.item_id or _("open")) or row.item_id,
         "sku": row.sku,
-        "ratio": row.ratio,
-        "quantity": row.quantity,
-        "price": price,
-        "currency": row.unit_price.currency,
+        "quantity": f"{row.quantity} × {row.ratio}" if row.ratio > 1 else str(row.quantity),
+        "price": f"{amount_text(row.unit_price.minor, row.unit_price.currency)} {row.unit_price.currency}",
         "why": row.unclear,
     }
 
@@ -156,25 +177,24 @@ def _outlook(code: str) -> str:
 
 
 def _columns() -> dict[str, Any]:
+    outlook = st.column_config.MultiselectColumn(
+        _("Would be"),
+        options=[_outlook(code) for code in _OUTLOOKS],
+        color=[_COLOURS.get(code, "red") for code in _OUTLOOKS],
+        width=118,
+    )
     return {
-        "line": tables.text(_("Line"), 112),
-        "outlook": st.column_config.MultiselectColumn(
-            _("Would be"),
-            options=[_outlook(code) for code in _OUTLOOKS],
-            color=[_COLOURS.get(code, "red") for code in _OUTLOOKS],
-            width=142,
-        ),
-        "title": tables.text(_("In the shop"), 150),
-        "configuration": tables.text(_("Configuration"), 110),
-        "chinese": tables.text(_("In Chinese"), 88),
-        "product": tables.text(_("Product"), 76),
-        "item": tables.link(_("Item"), 96, help=_("The item at its marketplace; the link as the shop stores it")),
-        "sku": tables.text(_("Sku or spec id"), 104),
-        "ratio": st.column_config.NumberColumn("×", width=28, help=_("Pieces bought for one sold")),
-        "quantity": st.column_config.NumberColumn(_("Qty"), width=38),
-        "price": tables.money(_("Price"), 64),
-        "currency": tables.text("", 40),
-        "why": tables.text(_("Why it is not understood"), 220),
+        "line": tables.text(_("Line"), 132),
+        "outlook": outlook,
+        "title": tables.text(_("In the shop"), 130),
+        "configuration": tables.text(_("Configuration"), 96),
+        "chinese": tables.text(_("In Chinese"), 80),
+        "product": tables.text(_("Product"), 74),
+        "item": tables.link(_("Item"), 94, help=_("The item at its marketplace; the link as the shop stores it")),
+        "sku": tables.text(_("Sku or spec id"), 100),
+        "quantity": tables.text(_("Qty"), 40, alignment="right", help=_("Sold × pieces bought for one sold")),
+        "price": tables.text(_("Price"), 86, alignment="right"),
+        "why": tables.text(_("Why it is not understood"), 206),
     }
 
 

@@ -105,10 +105,11 @@ def press(page: Page, key: str) -> None:
 
 
 def type_into(page: Page, label: str, text: str) -> None:
-    """Type into a field and leave it."""
+    """Type into a field, leave it, and wait until the page has understood."""
     field = page.get_by_label(label, exact=True).first
     field.fill(text)
     field.press("Tab")
+    settle(page)
 
 
 def test_connect_look_import_map_book_and_the_shop_knows(walk: Walk, page: Page, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def connect(walk: Walk, page: Page, shots: Path) -> None:
     type_into(page, "Address *", walk.shop.url)
     type_into(page, "API key *", walk.shop.api_key(*READ_AND_WRITE))
     page.get_by_role("button", name="Test and preview").click()
-    expect(page.get_by_text("1 lines ready, 2 need mapping")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("1 line ready · 2 need mapping")).to_be_visible(timeout=30_000)
     settle(page)
     assert walk.ask("select count(*) from source") == [(0,)]
     page.get_by_role("button", name="Add source").click()
@@ -139,7 +140,7 @@ def bring_in(walk: Walk, page: Page, shots: Path) -> None:
     press(page, "check-web")
     expect(page.get_by_text("1 open paid order · nothing is missing")).to_be_visible()
     press(page, "preview-web")
-    expect(page.get_by_text("as they would come in")).to_be_visible()
+    expect(page.get_by_text("The first 3 of 3 lines")).to_be_visible()
     screenshot(page, shots / "preview.png")
     press(page, "import-web")
     wait_until(lambda: len(walk.states()) == 3, timeout=60, what="the import")
@@ -156,7 +157,7 @@ def say_what_to_buy(walk: Walk, page: Page, shots: Path) -> None:
     tick(page, SINGLE)
     link = f"https://item.taobao.com/item.htm?id={item.item_id}&skuId={sku.sku_id}"
     type_into(page, "Item: its link, or its id", f"【淘宝】{link} 点击打开")
-    expect(page.get_by_text(f"Taobao, item {item.item_id}, sku id {sku.sku_id}")).to_be_visible()
+    expect(page.get_by_text(f"Taobao Global, item {item.item_id}, sku id {sku.sku_id}")).to_be_visible()
     settle(page)
     screenshot(page, shots / "mapping-drawer.png")
     press(page, "mapping-save")
@@ -164,9 +165,11 @@ def say_what_to_buy(walk: Walk, page: Page, shots: Path) -> None:
     item, sku = goods_of("alibaba1688")
     tick(page, SET)
     type_into(page, "Item: its link, or its id", item.item_id)
-    page.get_by_test_id("stDialog").get_by_role("button", name="1688").click()
+    page.get_by_test_id("stDialog").get_by_text("1688", exact=True).click()
+    settle(page)
     type_into(page, "Configuration: sku id (1688: spec id)", sku.spec_id)
     type_into(page, "Pieces for one sold", str(item.minimum))
+    screenshot(page, shots / "mapping-bare.png")
     expect(page.get_by_text(f"item {item.item_id}, spec id {sku.spec_id}")).to_be_visible()
     settle(page)
     press(page, "mapping-save")
@@ -229,7 +232,7 @@ def pay_and_send(walk: Walk, page: Page, shots: Path) -> None:
     page.get_by_role("tab", name="Shop").click()
     settle(page)
     for number in parcels:
-        expect(page.get_by_role("gridcell", name=number).first).to_be_attached()
+        expect(page.locator("td[role=gridcell]").filter(has_text=number).first).to_be_attached()
     screenshot(page, shots / "order-shop.png")
 
 
