@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autopurchase.services import import_orders
+from autopurchase.domain.mapping import Target
+from autopurchase.services import import_orders, mapping
 from autopurchase.storage import lines
 from autopurchase.storage.lines import Event
 from autopurchase.storage.schema import event, orders, run
@@ -99,4 +100,29 @@ def test_imports_and_other_writers_of_the_same_lines_never_lock_each_other_out(
             run_id = import_orders.import_file(work.ctx, OPERATOR, path)
             assert work.run(run_id)["state"] == "done"
         moving.result(timeout=60)
+    assert work.differing() == []
+
+
+@pytest.mark.faults
+def test_mappings_made_while_orders_come_in_miss_no_line(work: Workspace, database_url: str, tmp_path: Path) -> None:
+    """Whoever is first: the import finds the mapping, or the mapping finds the line."""
+    rows = list(many_rows(1500))
+    path = write_file(tmp_path / "orders.csv", rows)
+    keys = sorted({f"{row['provider']}:{row['item_id']}:{row['sku_id']}" for row in rows})
+
+    def map_products() -> None:
+        other = open_workspace(database_url)
+        for key in keys[::5]:
+            mapping.set(other.ctx, OPERATOR, "", key, Target("taobao", "7654321", ratio=2))
+        other.ctx.db.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        mapping_now = pool.submit(map_products)
+        for _ in range(3):
+            run_id = import_orders.import_file(work.ctx, OPERATOR, path)
+            assert work.run(run_id)["state"] == "done"
+        mapping_now.result(timeout=100)
+    mapped = {row["product_key"] for row in work.rows() if row["item_id"] == "7654321" and row["ratio"] == 2}
+    assert mapped == set(keys[::5])
+    assert all((row["item_id"] == "7654321") == (row["product_key"] in mapped) for row in work.rows())
     assert work.differing() == []
