@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from autopurchase import demo as practice
 from autopurchase import wiring
+from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.plans import Plan, fraction
 from autopurchase.api.rows import BOUGHT, BOUGHT_HIDDEN, LINE, LINE_HIDDEN, bought_row, line_row
 from autopurchase.api.runs import Journal, Run
@@ -125,6 +126,16 @@ class Workspace:
             "sync_error", "token_expires_at", "base_url",
         )  # fmt: skip
         return Table([{name: getattr(view, name) for name in names} for view in found], names, hidden=("base_url",))
+
+    @property
+    def mapping(self) -> Mappings:
+        """What is bought for the shops' products."""
+        return Mappings(self._opened, self.actor)
+
+    @property
+    def rates(self) -> Rates:
+        """Exchange rates."""
+        return Rates(self._opened, self.actor)
 
     def status(self) -> dict[str, Any]:
         """The state of the workspace in figures: lines and bookings by state, unknown, orphans, sync ages."""

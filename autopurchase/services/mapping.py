@@ -84,8 +84,8 @@ def set(ctx: Context, actor: Actor, source: str, product_key: str, target: Targe
     if not key:
         raise BadInput("A mapping needs the shop's id of the product.")
     target = checked(target, ctx.providers)
-    shown = {name: value for name, value in target.as_json().items() if value not in ("", 1)}
-    call = f"shop.mapping.set({source!r}, {key!r}, {shown!r}, ratio={target.ratio})"
+    shown = ", ".join(f"{name}={value!r}" for name, value in target.as_json().items() if value not in ("", 1))
+    call = f"shop.mapping.set({source!r}, {key!r}, {shown})"
     return _change(ctx, actor, call, [(source, key, title, target)])
 
 

@@ -19,7 +19,8 @@ PUBLIC = [
 ]  # fmt: skip
 METHODS = [
     "change_status", "close", "demo_pay", "home", "import_file", "import_orders", "journal", "lines", "make_demo",
-    "make_ready", "plan", "plan_of", "purchased", "ready", "ready_numbers", "run", "sessions", "settle", "status", "sync",
+    "make_ready", "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions",
+    "settle", "status", "sync",
     "wait", "workers", "working",
 ]  # fmt: skip
 
