@@ -95,7 +95,10 @@ def _in_the_shop(product: Product, waiting: Sequence[Row], stored: MappingView |
                 if value:
                     st.markdown(f":gray[{name}] {plain(value)}", width="content")
         if waiting:
-            st.warning(waiting[0]["unclear"], icon=":material/help:")
+            words = plain(waiting[0]["unclear"]).replace(
+                "\\:", "\\:\u2060"
+            )  # links in a sentence are not to be followed
+            st.warning(words, icon=":material/help:")
             _lines(waiting)
 
 

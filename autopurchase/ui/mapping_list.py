@@ -87,9 +87,9 @@ def _row(one: MappingView, words: str) -> dict[str, Any]:
 def _columns() -> dict[str, Any]:
     return {
         "product": tables.text(_("Product"), 108),
-        "title": tables.text(_("In the shop"), 190),
+        "title": tables.text(_("In the shop"), 176),
         "source": tables.text(_("Source"), 90),
-        "market": tables.text(_("Marketplace"), 84),
+        "market": tables.text(_("Marketplace"), 98),
         "item": tables.link(_("Item"), 110),
         "choice": tables.text(_("Sku or spec id"), 116),
         "words": tables.text(_("In its own words"), 130, help=_("The configuration as the marketplace named it last")),

@@ -35,8 +35,9 @@ def draw(person: Person) -> None:
             cells.empty(_("No rate yet: margins are shown only for what is paid in CNY."), icon="currency_exchange")
     with right:
         _add(person)
-        _import_box(person)
-        _daily(person)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _import_box(person)
+            _daily(person)
 
 
 def _missing() -> None:
@@ -140,10 +141,8 @@ def _import(person: Person) -> None:
 def _daily(person: Person) -> None:
     """Where rates are fetched from every day; the address may hold a key, so only its host is shown."""
     host = rates.address(context())
-    words = (
-        _("Fetched every day from {host}.").format(host=host) if host else _("No address to fetch rates from daily.")
-    )
-    st.caption(words)
+    if host:
+        st.caption(_("Fetched every day from {host}.").format(host=host), width="content")
     if person.role < Role.ADMINISTRATOR:
         return
     with st.popover(_("Daily table"), icon=":material/cloud_download:"):

@@ -34,6 +34,8 @@ def _card(person: Person, view: SourceView, last_run: int | None) -> None:
         if facts := _settings(view):
             st.caption(facts)
         _buttons(person, view, last_run)
+        if view.can_write_back:
+            _told(view)
         looking.draw(
             _place(view),
             test=lambda: sources.check(context(), person.actor, view.name),
@@ -154,7 +156,15 @@ def _telling(person: Person, view: SourceView) -> None:
             args=(person, view.name),
             help=_("Switched off, what was noted meanwhile is sent."),
         )
-        source_news.of_source(view.name)
+
+
+def _told(view: SourceView) -> None:
+    """What the shop was told, or would be; read only while it is open."""
+    label = _("What the shop would be told") if view.dry_run else _("What the shop was told")
+    opened = st.expander(label, icon=":material/campaign:", on_change="rerun", key=f"told-{view.name}")
+    if opened.open:
+        with opened:
+            source_news.of_source(view.name)
 
 
 def _set_interval(person: Person, name: str) -> None:

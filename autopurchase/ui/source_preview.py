@@ -19,6 +19,7 @@ from autopurchase.ports import SourceCheck
 from autopurchase.services.source_preview import PreviewRow, SourcePreview
 from autopurchase.ui import downloads, feedback, tables
 from autopurchase.ui.links import outside
+from autopurchase.ui.order import plain
 from autopurchase.ui.words import _, plural
 
 #: session state: what was asked for (place, ``test`` or ``preview``), and by place what was found
@@ -81,14 +82,14 @@ def forget(place: str) -> None:
 
 
 def _tested(found: SourceCheck) -> None:
-    words = tested_words(found)
+    words = check_words(found)
     if found.ok:
         st.success(words, icon=":material/check_circle:")
     else:
         st.warning(words, icon=":material/warning:")
 
 
-def tested_words(found: SourceCheck) -> str:
+def check_words(found: SourceCheck) -> str:
     """``12 open paid orders · 3 lines need mapping · The API key's role lacks …``, and as whom that was seen."""
     waiting = int(found.details.get(NEEDS_MAPPING, 0))
     told = [] if found.open_paid is None else [plural("{n} open paid order", "{n} open paid orders", found.open_paid)]
@@ -98,7 +99,7 @@ def tested_words(found: SourceCheck) -> str:
     if not found.problems:
         told.append(_("nothing is missing"))
     seen = [value for key, value in found.details.items() if key in ("channel", "currency", "version") and value]
-    return f"**{' · '.join(told)}**  \n:small[{' · '.join([found.identity, *seen])}]"
+    return f"**{' · '.join(told)}**  \n:small[{plain(' · '.join([found.identity, *seen]))}]"
 
 
 # --- the preview ---

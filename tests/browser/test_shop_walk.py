@@ -21,6 +21,7 @@ from tests.support.world import AT_ONCE, ME, QUICK, WAREHOUSE
 
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.timeout(300)]
 SINGLE, SET = "BAG-RED", "BAG-SET"
+RATIO = 3
 
 
 @dataclass
@@ -168,9 +169,9 @@ def say_what_to_buy(walk: Walk, page: Page, shots: Path) -> None:
     page.get_by_test_id("stDialog").get_by_text("1688", exact=True).click()
     settle(page)
     type_into(page, "Configuration: sku id (1688: spec id)", sku.spec_id)
-    type_into(page, "Pieces for one sold", str(item.minimum))
+    type_into(page, "Pieces for one sold", str(RATIO * item.minimum))
     screenshot(page, shots / "mapping-bare.png")
-    expect(page.get_by_text(f"item {item.item_id}, spec id {sku.spec_id}")).to_be_visible()
+    expect(page.get_by_text(f"item {item.item_id}, spec id {sku.spec_id} × {RATIO * item.minimum}")).to_be_visible()
     settle(page)
     press(page, "mapping-save")
     expect(page.get_by_text("Every imported line says what is to be bought for it.")).to_be_visible()

@@ -25,7 +25,7 @@ from tests.support.browser import (
 from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-PAGES = ("", "ready", "purchased", "order?order=1", "journal", "sessions", "sources")
+PAGES = ("", "ready", "purchased", "order?order=1", "journal", "mapping", "sessions", "sources")
 READY, BOUGHT = "ready-table", "bought-table"
 
 

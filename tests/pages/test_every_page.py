@@ -17,6 +17,7 @@ PAGES = [
     "pages/operate/purchased.py",
     "pages/operate/order.py",
     "pages/operate/journal.py",
+    "pages/operate/mapping.py",
     "pages/admin/sessions.py",
     "pages/admin/sources.py",
 ]
@@ -64,6 +65,8 @@ def test_the_overview_counts_what_waits(full: Workspace) -> None:
         (Role.VIEWER, "pages/operate/ready.py", False),
         (Role.VIEWER, "pages/operate/journal.py", True),
         (Role.OPERATOR, "pages/operate/ready.py", True),
+        (Role.VIEWER, "pages/operate/mapping.py", False),
+        (Role.OPERATOR, "pages/operate/mapping.py", True),
         (Role.OPERATOR, "pages/admin/sessions.py", False),
         (Role.ADMINISTRATOR, "pages/admin/sessions.py", True),
     ],
