@@ -150,7 +150,7 @@ def _purchases(purchases: Sequence[Mapping[Any, Any]]) -> None:
             "line": tables.text(_("Line"), 76),
             "title": tables.text(_("Item"), 130),
             "configuration": tables.text(_("Configuration"), 116, help=_("What the customer chose")),
-            "words": tables.text(_("At the marketplace"), 200, help=_("The same in the marketplace's own words")),
+            "words": tables.text(_("At the marketplace"), 186, help=_("The same in the marketplace's own words")),
             "quantity": st.column_config.NumberColumn(_("Qty"), width=40, help=_("Pieces to buy")),
             "seen": tables.money(_("Seen, CNY"), 74),
             "now": tables.money(_("Now, CNY"), 74),

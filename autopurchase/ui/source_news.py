@@ -16,9 +16,21 @@ from autopurchase.ui.workspace import reading
 
 Row = Mapping[Any, Any]
 #: states of what a shop is told, in people's words
-STATES = {"waiting": "Waiting", "noted": "Not sent (dry run)", "done": "Told", "refused": "Refused"}
-_COLOURS: dict[str, tables.Colour] = {"waiting": "orange", "noted": "blue", "done": "green", "refused": "red"}
-KINDS = {"mark": "Status and reference", "shipment": "Parcel"}
+STATES = {
+    "waiting": "Waiting",
+    "noted": "Dry run",
+    "done": "Told",
+    "superseded": "Replaced",
+    "refused": "Refused",
+}
+_COLOURS: dict[str, tables.Colour] = {
+    "waiting": "orange",
+    "noted": "blue",
+    "done": "green",
+    "superseded": "gray",
+    "refused": "red",
+}
+KINDS = {"mark": "Status", "shipment": "Parcel"}
 SHOWN = 50
 
 
@@ -41,19 +53,19 @@ def table(rows: Sequence[Row], *, with_order: bool = False) -> None:
         height=tables.height(len(shown), 8),
         alt=_("What the shop is told, newest first"),
         column_config={
-            "order": tables.link(_("Order"), 110) if with_order else None,
-            "kind": tables.text(_("What"), 130),
+            "order": tables.link(_("Order"), 130) if with_order else None,
+            "kind": tables.text(_("What"), 70),
             "state": st.column_config.MultiselectColumn(
                 _("State"),
                 options=[_(words) for words in STATES.values()],
                 color=[_COLOURS[code] for code in STATES],
-                width=128,
+                width=90,
             ),
-            "status": tables.text(_("Status there"), 140),
-            "reference": tables.text(_("Our reference"), 110),
+            "status": tables.text(_("Status there"), 200),
+            "reference": tables.text(_("Our reference"), 150),
             "tracking": tables.text(_("Tracking number"), 150),
             "at": tables.text(_("When"), 92),
-            "answer": tables.text(_("The shop's answer"), 180),
+            "answer": tables.text(_("The shop's answer"), 170),
         },
     )
 
@@ -63,7 +75,7 @@ def _row(row: Row, with_order: bool) -> dict[str, Any]:
     cells_of = {
         "order": to("order", row["number"], order=row["number"]) if with_order else "",
         "kind": _(KINDS.get(row["kind"], row["kind"])),
-        "state": [_(STATES.get(row["state"], row["state"]))],
+        "state": [_(STATES.get(_state(row), row["state"]))],
         "status": payload.get("status", ""),
         "reference": payload.get("reference", ""),
         "tracking": " ".join(filter(None, (payload.get("carrier", ""), payload.get("number", "")))),
@@ -71,6 +83,11 @@ def _row(row: Row, with_order: bool) -> dict[str, Any]:
         "answer": _answer(row),
     }
     return cells_of if with_order else {name: value for name, value in cells_of.items() if name != "order"}
+
+
+def _state(row: Row) -> str:
+    """A mark that a later one replaced was never sent."""
+    return "superseded" if str(row["answer"]).startswith("superseded") else str(row["state"])
 
 
 #: answers of our own, in people's words

@@ -98,7 +98,7 @@ def check_words(found: SourceCheck) -> str:
     told += found.problems
     if not found.problems:
         told.append(_("nothing is missing"))
-    seen = [value for key, value in found.details.items() if key in ("channel", "currency", "version") and value]
+    seen = [value for key, value in found.details.items() if key in ("currency", "version") and value]
     return f"**{' · '.join(told)}**  \n:small[{plain(' · '.join([found.identity, *seen]))}]"
 
 
