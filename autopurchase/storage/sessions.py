@@ -39,7 +39,7 @@ def by_name(connection: Connection, name: str) -> RowMapping:
 def get(connection: Connection, session_id: int, *, lock: bool = False) -> RowMapping:
     """One session by id."""
     query = select(session).where(session.c.id == session_id)
-    return connection.execute(query.with_for_update() if lock else query).mappings().one()
+    return connection.execute(query.with_for_update(key_share=True) if lock else query).mappings().one()
 
 
 def listing(connection: Connection) -> Sequence[RowMapping]:
