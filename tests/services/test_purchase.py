@@ -17,7 +17,6 @@ from autopurchase.storage import schema
 from autopurchase.storage import sessions as stored_sessions
 from tests.support.world import ME, World, open_world
 
-
 HURRIED = {"settle_seconds": 0.6, "timeout_seconds": 0.5}
 
 
