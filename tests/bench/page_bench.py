@@ -60,6 +60,7 @@ def main(words: list[str]) -> dict[str, Any]:
         os.environ["PAGE_FLOOR_DB"] = str(floor)
         for count in asked.sizes or SIZES:
             found[f"{count:,} lines"] = _measure(Path(folder) / str(count), count, asked)
+            print(f"{count:,} lines: done, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
     return found
 
 
