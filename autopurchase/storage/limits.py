@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Float, bindparam, case, cast, 
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.schema import call_slot, lease
 
-#: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 40 ms of jitter
-HEADROOM = 0.96
+#: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 36 ms of jitter
+HEADROOM = 0.965
 #: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
 LATE = 0.02
 #: how long (seconds) one asking for a lease is remembered: it asks again every tenth of a second

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.history import LineState, step
@@ -65,12 +66,9 @@ def lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> N
     """Lock the orders of the lines whose ``column`` has one of ``values``; SQLite has one writer anyway."""
     if connection.dialect.name == "sqlite":
         return
-    found: set[int] = set()
-    for part in chunks(values):
-        found.update(connection.execute(select(line.c.order_id).where(column.in_(part))).scalars())
-    for ids in chunks(sorted(found)):
-        query = select(orders.c.id).where(orders.c.id.in_(ids)).order_by(orders.c.id)
-        connection.execute(query.with_for_update(key_share=True))
+    wanted = select(line.c.order_id).where(column == func.any(bindparam("wanted", type_=ARRAY(column.type))))
+    query = select(orders.c.id).where(orders.c.id.in_(wanted)).order_by(orders.c.id)
+    connection.execute(query.with_for_update(key_share=True), {"wanted": list(values)})
 
 
 _LOCK = (  # statements of every single booking are made once: making one costs more than running it
