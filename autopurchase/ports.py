@@ -47,12 +47,8 @@ class Queue(Protocol):
         """Check a plan at its provider."""
         ...
 
-    def sync(self, tx: Any, run_id: int) -> None:
-        """Carry out a sync run."""
-        ...
-
-    def import_orders(self, tx: Any, run_id: int) -> None:
-        """Carry out an import run."""
+    def carry_out(self, tx: Any, kind: str, run_id: int) -> None:
+        """Carry out a run of the journal; ``kind`` names who does it (`engine.worker`: sync, import_orders, …)."""
         ...
 
     def write_back(self, tx: Any, source_id: int, label: str) -> None:

@@ -128,10 +128,42 @@ def _provider_moved(state: LineState, data: Mapping[str, Any]) -> LineState:
     return replace(state, purchase=purchase, cause=why, booking=None if closed else state.booking)
 
 
+def _unbooked(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """No longer tied to its booking: ready again, or held with ``cause``."""
+    why = data["cause"]
+    status = LineStatus.PAID if state.status is LineStatus.ORDERED else state.status
+    purchase = PurchaseState.PROBLEM if why else PurchaseState.READY
+    return replace(state, status=status, purchase=purchase, cause=why, booking=None)
+
+
+def _bound(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """Tied to a provider order that a person made by hand."""
+    return replace(
+        state,
+        status=LineStatus.ORDERED,
+        purchase=PurchaseState.BOOKED,
+        cause="",
+        booking=data["booking"],
+        generation=data["generation"],
+    )
+
+
+def _flagged(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """Something a person should see to; where the line stands does not change."""
+    return replace(state, cause=data["cause"])
+
+
+def _accepted(state: LineState, data: Mapping[str, Any]) -> LineState:
+    """A person is content with what was flagged."""
+    return replace(state, cause="") if state.cause == data["cause"] else state
+
+
 _STEPS = {
     "imported": _imported,
     "changed": _changed,
     "commented": _changed,
+    "split": _changed,  # parts became lines of their own; quantity is not state
+    "amended": _changed,  # a person changed what is bought
     "status_changed": _status_changed,
     "held": _held,
     "made_ready": _made_ready,
@@ -142,6 +174,13 @@ _STEPS = {
     "booking_confirmed": _booking_confirmed,
     "booking_refused": _booking_refused,
     "provider_moved": _provider_moved,
+    "bound": _bound,
+    "unbound": _unbooked,
+    "cancel_asked": _flagged,
+    "cancel_refused": _flagged,
+    "cancelled": _unbooked,  # at the provider, as we asked
+    "flagged": _flagged,
+    "accepted": _accepted,
 }
 #: every event kind there is
 KINDS = frozenset(_STEPS)

@@ -16,7 +16,7 @@ APP_VERSION = "1"
 #: one partition per session; what holds a session's concurrency exactly are its call leases
 BUYING, BACKGROUND = "buying", "background"
 #: names are part of stored work: never renamed
-BUY, CHECK_PLAN, SYNC, IMPORT, WRITE_BACK = "buy", "check_plan", "sync", "import_orders", "write_back"
+BUY, CHECK_PLAN, WRITE_BACK = "buy", "check_plan", "write_back"
 
 
 def prepare(db: Database) -> None:
@@ -58,13 +58,9 @@ class DurableQueue:
         """Check a plan."""
         self._put(tx, CHECK_PLAN, BACKGROUND, f"plan-{plan_id}", plan_id)
 
-    def sync(self, tx: Any, run_id: int) -> None:
-        """Carry out a sync run."""
-        self._put(tx, SYNC, BACKGROUND, f"sync-{run_id}", run_id)
-
-    def import_orders(self, tx: Any, run_id: int) -> None:
-        """Carry out an import run."""
-        self._put(tx, IMPORT, BACKGROUND, f"import-{run_id}", run_id)
+    def carry_out(self, tx: Any, kind: str, run_id: int) -> None:
+        """Carry out a run of the journal."""
+        self._put(tx, kind, BACKGROUND, f"{kind}-{run_id}", run_id)
 
     def write_back(self, tx: Any, source_id: int, label: str) -> None:
         """Write back to a shop."""

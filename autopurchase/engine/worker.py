@@ -25,13 +25,11 @@ from autopurchase.engine.queue import (
     BUY,
     BUYING,
     CHECK_PLAN,
-    IMPORT,
-    SYNC,
     WRITE_BACK,
 )
 from autopurchase.services import import_orders, plan, purchase, rates, sync, write_back
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, write_backs
+from autopurchase.storage import bookings, plans, write_backs
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +38,16 @@ BUSY = 75
 #: lanes of one session that may run at once in the engine; the session's own concurrency is held by its leases
 MAX_LANES = 16
 SWEEP_SECONDS = 1.0
+#: who carries out a run of the journal, by the stored name of the work: never renamed, safe to run again
+RUNS: dict[str, Callable[[Context, int], object]] = {
+    "sync": sync.carry_out,
+    "import_orders": import_orders.carry_out,
+}
 RETENTION = timedelta(days=7)
+#: who checks a plan, by its kind (empty: a plan to book)
+CHECKS: dict[str, Callable[[Context, str], None]] = {
+    "": plan.check,
+}
 
 
 class Worker:
@@ -119,9 +126,9 @@ class Worker:
             DBOS.workflow(name=name, max_recovery_attempts=100)(workflow)
 
         durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder, self.stopping.is_set))
-        durable(CHECK_PLAN, lambda plan_id: plan.check_by_id(ctx, plan_id))
-        durable(SYNC, lambda run_id: sync.carry_out(ctx, run_id))
-        durable(IMPORT, lambda run_id: import_orders.carry_out(ctx, run_id))
+        durable(CHECK_PLAN, lambda plan_id: check_plan(ctx, plan_id))
+        for name, carry_out in RUNS.items():
+            durable(name, _of(ctx, carry_out))
         durable(WRITE_BACK, lambda source_id: write_back.carry_out(ctx, source_id))
 
         @DBOS.workflow(name="sync_all")
@@ -163,6 +170,17 @@ class Worker:
         """Start lanes for bookings that came due with no lane alive, and write-backs that wait; every second."""
         while not self.stopping.wait(SWEEP_SECONDS):
             _quietly("sweep", lambda: sweep(self.ctx))
+
+
+def _of(ctx: Context, carry_out: Callable[[Context, int], object]) -> Callable[[int], object]:
+    return lambda run_id: carry_out(ctx, run_id)
+
+
+def check_plan(ctx: Context, plan_id: int) -> None:
+    """Check a plan at its provider, whatever is planned."""
+    with ctx.db.read() as tx:
+        row = plans.by_id(tx, plan_id)
+    CHECKS[row["kind"]](ctx, row["token"])
 
 
 def sweep(ctx: Context) -> None:

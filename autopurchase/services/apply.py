@@ -38,6 +38,8 @@ def apply(ctx: Context, actor: Actor, token: str) -> int:
 
 
 def _applicable(plan: Row) -> None:
+    if plan["kind"]:
+        raise BadInput(f"Plan {plan['token']} is one to {plan['kind']}, not to book.")
     if plan["state"] in ("queued", "checking"):
         raise BadInput("The plan is still being checked: wait until it is ready.")
     if plan["state"] != "ready":

@@ -44,7 +44,7 @@ def request(ctx: Context, actor: Actor, source: str) -> int:
         if not row["enabled"]:
             raise BadInput(f"The source “{source}” is switched off: switch it on under Sources.")
         run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_orders("{source}")', {}, "queued")
-        ctx.queue.import_orders(tx, run_id)
+        ctx.queue.carry_out(tx, "import_orders", run_id)
     return run_id
 
 
@@ -82,7 +82,7 @@ def request_file(
     with ctx.db.write() as tx:
         row = _file_source(ctx, tx, source)
         run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_file("{Path(path).name}")', params, "queued")
-        ctx.queue.import_orders(tx, run_id)
+        ctx.queue.carry_out(tx, "import_orders", run_id)
     return run_id
 
 

@@ -24,7 +24,7 @@ from autopurchase.services.fresh import refresh_orders
 from autopurchase.storage import lines, plans, sessions
 from autopurchase.storage.database import Row
 
-__all__ = ["PlanOptions", "PlanView", "check", "check_by_id", "read", "request"]
+__all__ = ["PlanOptions", "PlanView", "check", "read", "request"]
 
 log = logging.getLogger(__name__)
 
@@ -153,13 +153,6 @@ def check(ctx: Context, token: str) -> None:
 def _fail(ctx: Context, plan_id: int, error: AutopurchaseError) -> None:
     with ctx.db.write() as tx:
         plans.change(tx, plan_id, state="failed", error=error.sentence)
-
-
-def check_by_id(ctx: Context, plan_id: int) -> None:
-    """The worker's entry to `check`."""
-    with ctx.db.read() as tx:
-        token = plans.by_id(tx, plan_id)["token"]
-    check(ctx, token)
 
 
 def _check(ctx: Context, plan_id: int, config: SessionConfig, params: dict[str, Any]) -> dict[str, Any]:

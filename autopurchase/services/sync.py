@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.errors import AutopurchaseError, Misuse, Refused, SessionRefused, Unknown
+from autopurchase.domain.history import LineState
+from autopurchase.domain.order import PurchaseState
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState, purchase_state
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
@@ -76,7 +78,7 @@ def _request_one(ctx: Context, tx: Connection, actor: Actor, session: Row, *, fu
         params={"full": full},
         session_id=session["id"],
     )
-    ctx.queue.sync(tx, run_id)
+    ctx.queue.carry_out(tx, "sync", run_id)
     return run_id
 
 
@@ -96,7 +98,7 @@ def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence
             params={"orders": wanted},
             session_id=session_id,
         )
-        ctx.queue.sync(tx, run_id)
+        ctx.queue.carry_out(tx, "sync", run_id)
         found.append(run_id)
     return found
 
@@ -221,14 +223,19 @@ def move_lines(
     return counts
 
 
-def _moved(row: Row, state: Any) -> history.Event | None:
+def _is_there(state: LineState, purchase: PurchaseState, why: str) -> bool:
+    """Whether the line is where the provider says; a flag on a live one (cancel refused, price raised) stays."""
+    return state.purchase is purchase and (purchase is not PurchaseState.PROBLEM or state.cause == why)
+
+
+def _moved(row: Row, state: LineState) -> history.Event | None:
     """The event that brings a line to its provider state; None when it is there already or the state says nothing."""
     seen = row["line_state"] or row["order_state"]
     if row["order_state"] == ProviderState.CLOSED or seen == ProviderState.UNKNOWN:
         seen = row["order_state"]
     reason = (row["line_reason"] or row["order_reason"]) if seen == ProviderState.CLOSED else ""
     target = purchase_state(ProviderState(seen), reason or "")
-    if target is None or (state.purchase, state.cause) == target:
+    if target is None or _is_there(state, *target):
         return None
     data = {"provider_order": row["provider_order_id"], "state": seen, "reason": reason or ""}
     return history.Event(row["line_id"], "provider_moved", data)

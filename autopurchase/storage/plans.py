@@ -12,11 +12,18 @@ from autopurchase.storage.schema import plan
 
 
 def create(
-    connection: Connection, *, token: str, session_id: int, actor: str, params: dict[str, Any], at: datetime
+    connection: Connection,
+    *,
+    token: str,
+    session_id: int,
+    actor: str,
+    params: dict[str, Any],
+    at: datetime,
+    kind: str = "",
 ) -> int:
-    """Insert a plan that still has to be checked."""
+    """Insert a plan that still has to be checked. ``kind``: empty to book, else bind or cancel."""
     values = {"token": token, "session_id": session_id, "actor": actor, "params": params, "created_at": at}
-    statement = insert(plan).values(state="queued", body={}, **values).returning(plan.c.id)
+    statement = insert(plan).values(state="queued", kind=kind, body={}, **values).returning(plan.c.id)
     return int(connection.execute(statement).scalar_one())
 
 

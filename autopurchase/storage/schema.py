@@ -167,6 +167,13 @@ session = Table(
     Column("rate_per_second", Float, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("daily_cap", Integer, nullable=False, server_default="0"),
+    Column("hourly_cap", Integer, nullable=False, server_default="0"),  # bookings; 0: none
+    Column("daily_amount_fen", BigInteger, nullable=False, server_default="0"),  # booked a day; 0: no bound
+    Column("pause_seconds", Float, nullable=False, server_default="0"),  # least time between two bookings
+    Column("release_budget", Integer, nullable=False, server_default="10"),  # releases a day before a person is asked
+    _time("resting_until"),  # books nothing before: cool-down after a limit or a risk signal
+    _text("resting_why"),
+    Column("strikes", Integer, nullable=False, server_default="0"),  # such signals in a row
     Column("settle_seconds", Float, nullable=False),
     Column("timeout_seconds", Float, nullable=False),
     _text("account"),
@@ -176,6 +183,8 @@ session = Table(
     _time("synced_at"),  # last good sync
     _time("watermark"),  # provider modification time up to which all pages are stored
     _text("sync_error"),
+    _time("reconciled_at"),  # last good comparison for the desk
+    _text("reconcile_error"),
 )
 
 plan = Table(
@@ -183,6 +192,7 @@ plan = Table(
     metadata,
     _id(),
     Column("token", Text, nullable=False, unique=True),  # what callers name it by
+    _text("kind"),  # empty: book; bind, cancel
     _ref("session_id", "session.id"),
     Column("actor", Text, nullable=False),
     Column("state", Text, nullable=False),  # queued, checking, ready, failed, applied
@@ -218,6 +228,19 @@ booking = Table(
     _time("finished_at"),
     _time("created_at", null=False),
     _text("pay_url"),
+    _text("origin"),  # empty: placed by us; bound: made by hand
+    _text(
+        "check_state"
+    ),  # of the read-back after placing: waiting, fits, differs, released, accepted; empty: none made
+    Column("check_found", JSON(none_as_null=True), nullable=True),  # what differs: the evidence
+    _time("checked_at"),
+    Index(
+        "ix_booking_check",
+        "session_id",
+        "id",
+        sqlite_where=text("check_state IN ('waiting','differs')"),
+        postgresql_where=text("check_state IN ('waiting','differs')"),
+    ),
     Index(
         "ix_booking_due",
         "session_id",
@@ -262,6 +285,10 @@ line = Table(
     Column("ratio", Integer, nullable=False, server_default="1"),  # pieces bought for one sold
     _text("unclear"),  # why it is not known what to buy
     Column("own_target", JSON(none_as_null=True), nullable=True),  # the source's own word where a mapping replaces it
+    Column(
+        "amended", JSON(none_as_null=True), nullable=True
+    ),  # what a person changed of what is bought: wins over imports
+    _ref("split_from", "line.id", null=True, index=True),  # the line this one is a part of
     _text("rate"),  # CNY for one unit of the currency when the customer paid, decimal text; empty: none was known
     _text("rate_day"),  # of which day (ISO) that rate is
     # the state, a fold of this line's events
@@ -509,4 +536,156 @@ lease = Table(
     Column("slot", Integer, primary_key=True),
     _text("holder"),
     Column("until", Float, nullable=False),
+)
+
+
+cancel = Table(
+    "cancel",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    _ref("session_id", "session.id"),
+    _ref("provider_order_id", "provider_order.id", index=True),
+    Column("state", Text, nullable=False),  # queued, sending, asked (to be read back), confirmed, refused
+    Column("why", Text, nullable=False),  # person, undo, release
+    _text("reason"),  # in the person's words
+    _text("hold"),  # cause the freed lines are held with; empty: they are ready again
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _text("cause"),
+    _text("sentence"),
+    _text("raw"),
+    _time("due_at", null=False),
+    _time("sent_at"),
+    _time("finished_at"),
+    _time("created_at", null=False),
+    Index(
+        "uq_cancel_open",
+        "provider_order_id",
+        unique=True,
+        sqlite_where=text("state IN ('queued','sending','asked')"),
+        postgresql_where=text("state IN ('queued','sending','asked')"),
+    ),
+    Index(
+        "ix_cancel_due",
+        "session_id",
+        "due_at",
+        sqlite_where=text("state IN ('queued','sending','asked')"),
+        postgresql_where=text("state IN ('queued','sending','asked')"),
+    ),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    _id(),
+    Column(
+        "kind", Text, nullable=False
+    ),  # orphan, ghost, double, mismatch, cancelled_alive, paid_after_cancel, unknown
+    Column("key", Text, nullable=False),  # what it is about: at most one open row each
+    _ref("session_id", "session.id"),
+    _ref("provider_order_id", "provider_order.id", null=True, index=True),
+    _ref("booking_id", "booking.id", null=True, index=True),
+    _ref("line_id", "line.id", null=True),
+    Column("believed", JSON, nullable=False),
+    Column("said", JSON, nullable=False),
+    Column("state", Text, nullable=False),  # open, gone (no longer so), settled (by a person)
+    _time("since", null=False),
+    _time("seen_at", null=False),
+    _time("closed_at"),
+    _text("closed_by"),
+    _text("note"),
+    Column("run_id", Id, ForeignKey("run.id"), nullable=True),  # what settled it
+    Index(
+        "uq_finding_open",
+        "key",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_finding_state", "state", "kind", "id"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    _ref("provider_order_id", "provider_order.id", index=True),
+    Column("amount_fen", BigInteger, nullable=False),  # stands up to this amount
+    Column("actor", Text, nullable=False),
+    _time("at", null=False),
+    _time("withdrawn_at"),
+    _text("withdrawn_by"),
+)
+
+pay_batch = Table(
+    "pay_batch",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    _ref("session_id", "session.id"),
+    Column("url", Text, nullable=False),
+    Column("provider_order_ids", JSON, nullable=False),  # the marketplace's numbers
+    Column("failed", JSON, nullable=False),  # number -> why it is not on the page
+    Column("total_fen", BigInteger, nullable=False),
+    _time("at", null=False),
+)
+
+push_message = Table(
+    "push_message",
+    metadata,
+    _id(),
+    Column("provider", Text, nullable=False),
+    Column("key", Text, nullable=False),  # one message, however often it is delivered
+    _text("topic"),
+    Column("session_id", Id, ForeignKey("session.id"), nullable=True),
+    _text("provider_order_id"),
+    Column("state", Text, nullable=False),  # waiting, read, ignored
+    _text("body"),  # redacted
+    _time("received_at", null=False),
+    Column("run_id", Id, ForeignKey("run.id"), nullable=True),  # the synchronisation that read the order again
+    UniqueConstraint("provider", "key"),
+    Index(
+        "ix_push_message_waiting",
+        "session_id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
+
+run_note = Table(
+    "run_note",
+    metadata,
+    _id(),
+    _ref("run_id", "run.id", index=True),
+    _ref("replaces", "run_note.id", null=True),  # the wording before
+    Column("actor", Text, nullable=False),
+    _time("at", null=False),
+    Column("text", Text, nullable=False),  # Markdown; empty: taken back
+)
+
+report = Table(
+    "report",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),  # weekly, backlog
+    Column("period", Text, nullable=False),  # 2026-W47
+    Column("version", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    _time("as_of", null=False),
+    Column("params", JSON, nullable=False),
+    Column("body", Text, nullable=False),  # JSON text: the figures, byte for byte as they were frozen
+    Column("digest", Text, nullable=False),  # SHA-256 of body
+    UniqueConstraint("kind", "period", "version"),
+)
+
+call_stat = Table(
+    "call_stat",
+    metadata,
+    _ref("session_id", "session.id", primary_key=True),
+    Column("hour", Utc, primary_key=True),
+    Column("outcome", Text, primary_key=True),  # ok, or the error's cause
+    Column("calls", Integer, nullable=False),
+    Column("total_ms", BigInteger, nullable=False),
+    Column("slowest_ms", Integer, nullable=False),
 )

@@ -224,6 +224,15 @@ EVENTS = {
     "booking_confirmed": "Booked",
     "booking_refused": "Refused",
     "provider_moved": "Moved at the marketplace",
+    "bound": "Bound by hand",
+    "unbound": "Unbound",
+    "cancel_asked": "Cancel asked at the marketplace",
+    "cancel_refused": "Cancel refused by the marketplace",
+    "cancelled": "Cancelled at the marketplace",
+    "flagged": "Flagged",
+    "accepted": "Accepted",
+    "split": "Split",
+    "amended": "Changed by us",
 }
 
 

@@ -43,7 +43,7 @@ def state(work: Workspace, number: str) -> tuple[str, str, str, bool]:
 def test_a_request_is_queued_with_its_run(work: Workspace) -> None:
     work.sweep()
     run_id = import_orders.request(work.ctx, OPERATOR, "shop")
-    assert work.queue.asked[-1] == ("import", run_id)
+    assert work.queue.asked[-1] == ("import_orders", run_id)
     assert work.run(run_id)["state"] == "queued"
 
 
@@ -218,7 +218,7 @@ def test_imports_that_are_due_are_queued_once(work: Workspace) -> None:
     assert import_orders.request_due(work.ctx) == []
     work.clock.pass_time(minutes=11)
     due = import_orders.request_due(work.ctx)
-    assert work.queue.asked[-1] == ("import", due[0])
+    assert work.queue.asked[-1] == ("import_orders", due[0])
     assert import_orders.request_due(work.ctx) == []  # it is under way
 
 

@@ -80,13 +80,9 @@ class NotedQueue:
         """Noted."""
         self.asked.append(("check_plan", plan_id))
 
-    def sync(self, tx: Any, run_id: int) -> None:
+    def carry_out(self, tx: Any, kind: str, run_id: int) -> None:
         """Noted."""
-        self.asked.append(("sync", run_id))
-
-    def import_orders(self, tx: Any, run_id: int) -> None:
-        """Noted."""
-        self.asked.append(("import", run_id))
+        self.asked.append((kind, run_id))
 
     def write_back(self, tx: Any, source_id: int, label: str) -> None:
         """Noted."""

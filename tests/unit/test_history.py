@@ -31,9 +31,19 @@ DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "held": st.fixed_dictionaries({"cause": causes}),
     "booking_queued": st.fixed_dictionaries({"booking": ids, "generation": ids}),
     "booking_refused": st.fixed_dictionaries({"booking": ids, "cause": causes}),
+    "bound": st.fixed_dictionaries({"booking": ids, "generation": ids}),
+    "unbound": st.fixed_dictionaries({"cause": causes | st.just("")}),
+    "cancelled": st.fixed_dictionaries({"cause": causes | st.just("")}),
+    "cancel_asked": st.just({"cause": "cancel_asked"}),
+    "cancel_refused": st.just({"cause": "cancel_refused"}),
+    "flagged": st.fixed_dictionaries({"cause": causes}),
+    "accepted": st.fixed_dictionaries({"cause": causes}),
     "provider_moved": st.fixed_dictionaries({"state": states, "reason": st.sampled_from(["", "unpaid_timeout", "x"])}),
 }
-TESTED = sorted(set(DATA) | {"changed", "commented", "made_ready", "booking_unknown", "booking_requeued", "mapped"})
+TESTED = sorted(
+    set(DATA)
+    | {"changed", "commented", "made_ready", "booking_unknown", "booking_requeued", "mapped", "split", "amended"}
+)
 histories = st.lists(
     st.sampled_from([*TESTED, "booking_confirmed"]).flatmap(
         lambda kind: st.tuples(st.just(kind), DATA.get(kind, st.just({})))
@@ -181,3 +191,44 @@ def test_every_provider_state_has_a_purchase_state_or_says_nothing(state: Provid
     else:
         assert found is not None
         assert (found[0] is PurchaseState.PROBLEM) == bool(found[1])
+
+
+BOOKED = [
+    ("imported", {"status": "paid"}),
+    ("booking_queued", {"booking": 7, "generation": 1}),
+    ("booking_confirmed", {"booking": 7}),
+]
+
+
+def test_a_cancelled_line_can_be_booked_again() -> None:
+    state = fold([*BOOKED, ("cancel_asked", {"cause": "cancel_asked"}), ("cancelled", {"cause": ""})])
+    assert (state.status, state.purchase, state.cause, state.booking) == (
+        LineStatus.PAID,
+        PurchaseState.READY,
+        "",
+        None,
+    )
+    assert state.generation == 1
+
+
+def test_a_released_line_is_held_with_its_cause() -> None:
+    state = fold([*BOOKED, ("cancelled", {"cause": "released"})])
+    assert (state.purchase, state.cause, state.booking) == (PurchaseState.PROBLEM, "released", None)
+
+
+def test_a_refused_cancel_leaves_the_line_booked_and_says_so() -> None:
+    state = fold([*BOOKED, ("cancel_refused", {"cause": "cancel_refused"})])
+    assert (state.purchase, state.cause, state.booking) == (PurchaseState.BOOKED, "cancel_refused", 7)
+
+
+def test_what_was_flagged_is_accepted_by_its_cause_only() -> None:
+    flagged = [*BOOKED, ("flagged", {"cause": "price_raised"})]
+    assert fold([*flagged, ("accepted", {"cause": "differs"})]).cause == "price_raised"
+    assert fold([*flagged, ("accepted", {"cause": "price_raised"})]).cause == ""
+
+
+def test_a_line_bound_by_hand_is_booked_and_unbound_is_held_while_its_order_lives() -> None:
+    bound = [("imported", {"status": "paid"}), ("bound", {"booking": 3, "generation": 1})]
+    assert fold(bound).purchase is PurchaseState.BOOKED
+    state = fold([*bound, ("unbound", {"cause": "unbound"})])
+    assert (state.purchase, state.cause, state.booking) == (PurchaseState.PROBLEM, "unbound", None)
