@@ -46,6 +46,9 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 READ_ATTEMPTS = 3
 LONGEST_PAUSE = 10.0  # seconds a read waits between attempts; a longer ban is handed to the caller
 LONGEST_ANSWER = 20_000_000  # bytes
+#: a write uses the last one's connection when it has been idle for so long (seconds): after a few milliseconds the news
+#: that the other side closed it is here, and no server closes one within a second that it means to keep
+KEPT_IDLE = 0.005, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +79,16 @@ class Answer:
         Raises RateLimited for HTTP 429, and BrokenAnswer for 5xx and for anything that is not a JSON
         object. ``redact`` makes the ``raw`` of those errors (default: `redacted` without known secrets).
         """
+        if self.status != 429 and self.status < 500:
+            try:
+                return parse_object(self.text)
+            except ValueError:
+                pass
         raw = (redact or redacted)(self.text)
         if self.status == 429:
             raise throttled(retry_after(self.headers, self.text), raw)
         if self.status >= 500:
             raise BrokenAnswer(f"Error {self.status} at the provider: it will be looked up.", raw=raw)
-        try:
-            return parse_object(self.text)
-        except ValueError:
-            pass
         raise BrokenAnswer(f"The answer ({self.status}) cannot be read: it will be looked up.", raw=raw)
 
 
@@ -132,8 +136,8 @@ def throttled(seconds: float | None, raw: str) -> RateLimited:
 class Transport:
     """HTTP to one origin. ``pace`` is passed before every request (None: calls outside a session).
 
-    Reads share a pool of connections. A write opens its own: an idle pooled connection that the other side
-    has just dropped would otherwise make an outcome unknown without need.
+    Reads share a pool of connections. A write opens its own, or uses the one of the write just before: an idle
+    connection that the other side has just dropped would make an outcome unknown without need.
     """
 
     def __init__(
@@ -150,6 +154,8 @@ class Transport:
         self._pace = pace
         self._sleep = sleep
         self._session = _http_session(self._origin, pool)
+        self._writer = _http_session(self._origin, 1)
+        self._written = 0.0  # time.monotonic() of the last answer to a write
 
     def read(self, build: Callable[[], Call], parse: Callable[[Answer], T], attempts: int = READ_ATTEMPTS) -> T:
         """Send what changes nothing, and again after a failure; ``build`` makes (and signs) each attempt.
@@ -169,8 +175,7 @@ class Transport:
 
     def write(self, build: Callable[[], Call], parse: Callable[[Answer], T]) -> T:
         """Send once. Raises what ``parse`` raises, ConnectFailed when nothing left us, else NoAnswer."""
-        with _http_session(self._origin, 1) as session:
-            done = self._attempt(session, build, parse)
+        done = self._attempt(self._writer, build, parse)
         if isinstance(done, _Failed):
             raise done.error
         return done
@@ -180,13 +185,23 @@ class Transport:
     ) -> T | _Failed:
         if self._pace is not None:
             self._pace.wait()
+        if session is self._writer:
+            self._drop_doubtful()
         answer = self._send(session, build())
+        if session is self._writer:
+            self._written = time.monotonic()
         if isinstance(answer, _Failed):
             return answer
         try:
             return parse(answer)
         except (NotSent, Unknown) as error:
             return _Failed(error)
+
+    def _drop_doubtful(self) -> None:
+        """Close the last write's connection unless it certainly lives; the next write opens a new one then."""
+        shortest, longest = KEPT_IDLE
+        if not shortest <= time.monotonic() - self._written <= longest:
+            self._writer.close()
 
     def _send(self, session: requests.Session, call: Call) -> Answer | _Failed:
         deadline = time.monotonic() + self._timeout

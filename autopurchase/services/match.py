@@ -34,7 +34,7 @@ def tie(tx: Connection, order_keys: Sequence[int]) -> None:
         theirs = provider_orders.lines_of(tx, row["provider_order_id"])
         best = _best(row, [_as_placed(line) for line in theirs])
         if best is not None:
-            bookings.link(tx, row["id"], row["provider_order_id"], theirs[best]["id"])
+            bookings.link(tx, {row["id"]: (row["provider_order_id"], theirs[best]["id"])})
 
 
 def _as_placed(line: Mapping[Any, Any]) -> PlacedLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,10 +122,13 @@ def not_found(booking: Mapping[str, Any], grade: Grade, config: SessionConfig, a
 def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     """Write an outcome, in the caller's transaction; one of a claim that another lane has overtaken moves nothing."""
     booking = outcome.booking
-    claim = bookings.stands(tx, booking)
-    if claim != "ours" and not (claim == "open" and outcome.kind == "confirmed"):
-        _keep_only(tx, outcome)
-        return
+    if outcome.kind != "confirmed" or not _confirm(tx, outcome):
+        claim = bookings.stands(tx, booking)
+        if claim == "open" and outcome.kind == "confirmed":
+            _confirm(tx, replace(outcome, booking=dict(bookings.get(tx, booking["id"]))))
+        elif claim != "ours":
+            _keep_only(tx, outcome)
+            return
     if outcome.kind == "not_placed" and bookings.not_placed_count(tx, booking["id"]) + 1 >= MAX_RESENT:
         outcome = _to_person(outcome)
     bookings.add_attempt(
@@ -140,7 +143,14 @@ def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     )
     if outcome.pause:
         limits.pause_calls(tx, booking["session_id"], outcome.pause)
-    _WRITERS[outcome.kind](ctx, tx, outcome, bookings.lines_of(tx, booking["id"]))
+    _WRITERS[outcome.kind](ctx, tx, outcome)
+
+
+def _confirm(tx: Connection, outcome: Outcome) -> bool:
+    pay_url = (outcome.placed or _as_placed(outcome.readings)).pay_url
+    return bookings.confirm(
+        tx, outcome.booking, sentence=outcome.said.sentence, finished_at=outcome.at, pay_url=pay_url
+    )
 
 
 def _keep_only(tx: Connection, outcome: Outcome) -> None:
@@ -161,9 +171,10 @@ def _to_person(outcome: Outcome) -> Outcome:
     )
 
 
-def _record(tx: Connection, outcome: Outcome, events: Sequence[lines.Event]) -> None:
+def _record(tx: Connection, outcome: Outcome, events: Sequence[lines.Event], tied: Sequence[Row]) -> None:
     run_id = outcome.run_id or outcome.booking["run_id"]
-    lines.record(tx, events, at=outcome.at, actor=outcome.actor, run_id=run_id)
+    locked = {row["line_id"]: row for row in tied}
+    lines.record(tx, events, at=outcome.at, actor=outcome.actor, run_id=run_id, locked=locked)
 
 
 def _part_done(tx: Connection, outcome: Outcome) -> None:
@@ -189,7 +200,7 @@ def summary(tx: Connection, run_id: int) -> dict[str, Any]:
     return {"states": states, "causes": causes}
 
 
-def _write_retry(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_retry(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     bookings.change(
         tx,
         outcome.booking["id"],
@@ -200,7 +211,7 @@ def _write_retry(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[
     )
 
 
-def _write_unknown(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_unknown(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     booking = outcome.booking
     bookings.change(
         tx,
@@ -211,30 +222,36 @@ def _write_unknown(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequenc
         due_at=outcome.due_at,
         **outcome.values,
     )
-    _record(tx, outcome, [lines.Event(row["line_id"], "booking_unknown", {"booking": booking["id"]}) for row in tied])
+    tied = bookings.lock_lines(tx, booking["id"])
+    _record(
+        tx, outcome, [lines.Event(row["line_id"], "booking_unknown", {"booking": booking["id"]}) for row in tied], tied
+    )
 
 
-def _write_lookup_again(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_lookup_again(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     if outcome.booking["state"] == BookingState.SENDING:  # left behind by a process that died: say so on the lines
-        _write_unknown(ctx, tx, outcome, tied)
+        _write_unknown(ctx, tx, outcome)
         return
     bookings.change(tx, outcome.booking["id"], sentence=outcome.said.sentence, due_at=outcome.due_at, **outcome.values)
 
 
-def _write_person(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
-    _write_unknown(ctx, tx, outcome, tied)
+def _write_person(ctx: Context, tx: Connection, outcome: Outcome) -> None:
+    _write_unknown(ctx, tx, outcome)
     _part_done(tx, outcome)
 
 
-def _write_not_placed(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_not_placed(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     booking = outcome.booking
     bookings.change(
         tx, booking["id"], state=BookingState.QUEUED.value, cause="", sentence=outcome.said.sentence, due_at=outcome.at
     )
-    _record(tx, outcome, [lines.Event(row["line_id"], "booking_requeued", {"booking": booking["id"]}) for row in tied])
+    tied = bookings.lock_lines(tx, booking["id"])
+    _record(
+        tx, outcome, [lines.Event(row["line_id"], "booking_requeued", {"booking": booking["id"]}) for row in tied], tied
+    )
 
 
-def _write_refused(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_refused(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     booking = outcome.booking
     bookings.change(
         tx,
@@ -244,30 +261,25 @@ def _write_refused(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequenc
         sentence=outcome.said.sentence,
         finished_at=outcome.at,
     )
+    tied = bookings.lock_lines(tx, booking["id"])
     bookings.free_lines(tx, [row["id"] for row in tied])
     data = {"booking": booking["id"], "cause": outcome.said.cause, "sentence": outcome.said.sentence}
-    _record(tx, outcome, [lines.Event(row["line_id"], "booking_refused", data) for row in tied])
+    _record(tx, outcome, [lines.Event(row["line_id"], "booking_refused", data) for row in tied], tied)
     _part_done(tx, outcome)
 
 
-def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome, tied: Sequence[Row]) -> None:
+def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     booking = outcome.booking
     answer = outcome.placed or _as_placed(outcome.readings)
     refused = {line.number: line for line in answer.refused}
-    kept = [row for row in tied if row["number"] not in refused]
-    homes = match.homes(answer.orders, kept)
+    bought = [line for line in booking["purchase"]["lines"] if line["number"] not in refused]
+    homes = match.homes(answer.orders, bought)
     stored = _store_orders(tx, outcome, answer, {order for order, _ in homes.values()})
-    for row in kept:
-        order, line_id = homes[row["number"]]
-        bookings.link(tx, row["id"], stored[order].id, stored[order].line_ids.get(line_id))
-    bookings.change(
-        tx,
-        booking["id"],
-        state=BookingState.CONFIRMED.value,
-        cause="",
-        sentence=outcome.said.sentence,
-        finished_at=outcome.at,
-        pay_url=answer.pay_url,
+    tied = bookings.lock_lines(tx, booking["id"])  # after the orders, as a sync does it
+    kept = [row for row in tied if row["number"] in homes]
+    ties = {row["id"]: homes[row["number"]] for row in kept}
+    bookings.link(
+        tx, {key: (stored[order].id, stored[order].line_ids.get(item)) for key, (order, item) in ties.items()}
     )
     events = [
         lines.Event(
@@ -277,11 +289,11 @@ def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome, tied: Seque
         )
         for row in kept
     ]
-    gone = [row for row in tied if row["number"] in refused]
+    gone = [row for row in tied if row["number"] not in homes]
     bookings.free_lines(tx, [row["id"] for row in gone])
     events += [_refused_event(booking["id"], row["line_id"], refused[row["number"]]) for row in gone]
-    _record(tx, outcome, events)
-    write_backs.ask(tx, sorted({row["order_id"] for row in kept}), outcome.at)
+    _record(tx, outcome, events, tied)
+    write_backs.ask(tx, sorted({row["order_id"] for row in kept if row["write_back"]}), outcome.at)
     further = [order.id for order in stored.values() if order.state is not ProviderState.UNPAID and order.booking_id]
     move_lines(tx, further, outcome.at, booking["run_id"])  # found paid or closed already, or a sync saw it first
     _part_done(tx, outcome)

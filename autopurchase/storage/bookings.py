@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from autopurchase.domain.booking import LIVE, OPEN, BookingState
-from autopurchase.storage.lines import chunks
-from autopurchase.storage.schema import booking, booking_attempt, booking_line, line
+from autopurchase.storage.lines import STATE, chunks
+from autopurchase.storage.schema import booking, booking_attempt, booking_line, line, orders, source
 
 _OPEN = [state.value for state in sorted(OPEN)]
 #: as the text that the partial index over open bookings has: with parameters no database could use it
@@ -94,6 +94,24 @@ def stands(connection: Connection, claimed: Mapping[str, Any]) -> str:
     return "open" if row["state"] in _OPEN else "ended"
 
 
+_CONFIRM = (
+    update(booking)
+    .where(
+        booking.c.id == bindparam("key"),
+        booking.c.state == bindparam("claimed_state"),
+        booking.c.attempts == bindparam("claimed_attempts"),
+        booking.c.due_at == bindparam("claimed_due_at"),
+    )
+    .values(state=BookingState.CONFIRMED.value, cause="")
+)
+
+
+def confirm(connection: Connection, claimed: Mapping[str, Any], **values: Any) -> bool:
+    """Confirm a booking, unless the claim that ``claimed`` describes no longer holds (`stands`); whether it did."""
+    claim = {f"claimed_{name}": claimed[name] for name in ("state", "attempts", "due_at")}
+    return bool(connection.execute(_CONFIRM, {"key": claimed["id"], **claim, **values}).rowcount)
+
+
 def postpone(connection: Connection, session_id: int, until: datetime, sentence: str) -> None:
     """Put off every queued booking of a session, saying why."""
     connection.execute(
@@ -145,11 +163,22 @@ def get(connection: Connection, booking_id: int) -> RowMapping:
     return connection.execute(select(booking).where(booking.c.id == booking_id)).mappings().one()
 
 
-_LINES_OF = (
-    select(booking_line, line.c.number, line.c.order_id, line.c.item_id, line.c.sku_id, line.c.spec_id)
+_ORDERS_OF = (
+    select(line.c.order_id)
     .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
     .where(booking_line.c.booking_id == bindparam("booking"))
-    .order_by(booking_line.c.id)
+)
+_LOCK_ORDERS = select(orders.c.id).where(orders.c.id.in_(_ORDERS_OF)).order_by(orders.c.id)
+_LOCK_ORDERS = _LOCK_ORDERS.with_for_update(key_share=True)
+_LOCK_LINES = (
+    select(booking_line.c.id, booking_line.c.line_id, line.c.number, line.c.sku_id, line.c.spec_id, *STATE)
+    .add_columns(source.c.write_back)
+    .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+    .join(orders, orders.c.id == line.c.order_id)
+    .join(source, source.c.id == orders.c.source_id)
+    .where(booking_line.c.booking_id == bindparam("booking"))
+    .order_by(line.c.id)
+    .with_for_update(of=line)
 )
 
 
@@ -158,18 +187,25 @@ def by_reference(connection: Connection, reference: str) -> RowMapping | None:
     return connection.execute(select(booking).where(booking.c.out_order_id == reference)).mappings().first()
 
 
-def lines_of(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
-    """The lines of a booking with their numbers and versions, in line order."""
-    return connection.execute(_LINES_OF, {"booking": booking_id}).mappings().all()
+def lock_lines(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
+    """The ties of a booking: ``id``, ``line_id``, what matches the line, its `STATE`, and whether its shop is told.
+
+    Orders and lines are locked as `lines.record` does it.
+    """
+    if connection.dialect.name != "sqlite":  # which has one writer anyway
+        connection.execute(_LOCK_ORDERS, {"booking": booking_id})
+    return connection.execute(_LOCK_LINES, {"booking": booking_id}).mappings().all()
 
 
 _LINK = update(booking_line).where(booking_line.c.id == bindparam("key"))
+_LINK = _LINK.values(provider_order_id=bindparam("order"), provider_line_id=bindparam("order_line"))
 
 
-def link(connection: Connection, booking_line_id: int, provider_order_id: int, provider_line_id: int | None) -> None:
-    """Say which provider order and line a booked line became."""
-    values = {"provider_order_id": provider_order_id, "provider_line_id": provider_line_id}
-    connection.execute(_LINK, {"key": booking_line_id, **values})
+def link(connection: Connection, homes: Mapping[int, tuple[int, int | None]]) -> None:
+    """Say which provider order and line (row ids) the booked lines became."""
+    if homes:
+        rows = [{"key": key, "order": order, "order_line": item} for key, (order, item) in sorted(homes.items())]
+        connection.execute(_LINK, rows)
 
 
 def free_lines(connection: Connection, booking_line_ids: Sequence[int]) -> None:

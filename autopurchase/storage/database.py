@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from autopurchase.domain.errors import BadInput
 
+#: a pooled connection used less than so many seconds ago is taken to be alive
+_SURE_SECONDS = 1.0
 #: a row of any query, by column name
 Row = RowMapping
 
@@ -53,17 +58,20 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = normal_url(url)
         self.sqlite = self.url.startswith("sqlite")
+        self._turn = threading.Lock() if self.sqlite else nullcontext()
         if self.sqlite:
             self._prepare_file()
         self.engine: Engine = create_engine(
             self.url,
             json_serializer=_dumps,
-            pool_pre_ping=not self.sqlite,
             **({"connect_args": {"timeout": 30}} if self.sqlite else {"pool_size": 10, "max_overflow": 20}),
         )
         if self.sqlite:
             event.listen(self.engine, "connect", _on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
+        else:
+            event.listen(self.engine, "checkin", _on_checkin)
+            event.listen(self.engine, "checkout", self._on_checkout)
 
     def _prepare_file(self) -> None:
         """WAL is a property of the file: set once, before anybody (the engine included) opens it for work."""
@@ -79,10 +87,24 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise BadInput(f"{path} cannot be used as the database: {error}. Run doctor.") from error
 
+    def _on_checkout(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """Ask whether an idle connection lives before it is used, as ``pool_pre_ping`` does, but not every time."""
+        now = time.monotonic()
+        if now - record.info.get("idle_since", now) <= _SURE_SECONDS:
+            return
+        try:
+            connection.execute("select 1")
+            connection.rollback()
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # every older connection is gone too: a new one is made
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction that commits at the end; on SQLite it holds the write lock from the start."""
-        with self.engine.begin() as connection:
+        """One transaction that commits at the end; on SQLite it holds the write lock from the start.
+
+        Threads of this process queue for that lock: SQLite itself would let them sleep and look again, ever longer.
+        """
+        with self._turn, self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -105,9 +127,13 @@ class Database:
         self.engine.dispose()
 
 
-def insert_new(connection: Connection, table: Table) -> Any:
+def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def insert_new(dialect_name: str, table: Table) -> Any:
     """An insert that does nothing where a unique key exists already (then it returns no row)."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing()
 
 

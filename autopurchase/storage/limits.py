@@ -101,7 +101,7 @@ def take_lease(connection: Connection, name: str, slots: int, holder: str, secon
 def ask_for_lease(connection: Connection, name: str) -> None:
     """Say that somebody waits for a lease of ``name``: a lane gives its own up (`give_way`)."""
     asked = {"name": f"{name}:wanted", "slot": 0, "holder": ""}
-    connection.execute(insert_new(connection, lease).values(until=0.0, **asked))
+    connection.execute(insert_new(connection.dialect.name, lease).values(until=0.0, **asked))
     connection.execute(update(lease).where(lease.c.name == asked["name"]).values(until=clock(connection) + _ASKED))
 
 

@@ -36,20 +36,28 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def record(connection: Connection, events: Sequence[Event], *, at: datetime, actor: str, run_id: int | None) -> None:
+def record(
+    connection: Connection,
+    events: Sequence[Event],
+    *,
+    at: datetime,
+    actor: str,
+    run_id: int | None,
+    locked: Mapping[int, RowMapping] | None = None,
+) -> None:
     """Append events and bring the lines they touch to the state their history now says.
 
     Orders, then lines are locked in id order first, so that two writers queue instead of deadlocking. Order statuses
     follow: whoever changes a line of an order holds the order, so its status is derived from what is committed.
+    ``locked``: line id -> its `STATE`, where the caller has locked them so in this transaction.
     """
     if not events:
         return
-    ids = sorted({item.line_id for item in events})
-    lock_orders(connection, line.c.id, ids)
-    before = {row["id"]: row for part in chunks(ids) for row in _lock(connection, part)}
-    states = {line_id: line_state(row) for line_id, row in before.items()}
+    before = locked if locked is not None else _locked(connection, sorted({item.line_id for item in events}))
+    states: dict[int, LineState] = {}
     for item in events:
-        states[item.line_id] = step(states[item.line_id], item.kind, item.data)
+        state = states.get(item.line_id) or line_state(before[item.line_id])
+        states[item.line_id] = step(state, item.kind, item.data)
     connection.execute(
         insert(event),
         [
@@ -57,7 +65,7 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime, act
             for e in events
         ],
     )
-    connection.execute(_WRITE_STATE, [_columns(before[key], state, at) for key, state in states.items()])
+    connection.execute(_WRITE_STATE, [_columns(key, before[key], state, at) for key, state in sorted(states.items())])
     moved = {before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]}
     refresh_order_statuses(connection, sorted(moved))
 
@@ -71,22 +79,23 @@ def lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> N
     connection.execute(query.with_for_update(key_share=True), {"wanted": list(values)})
 
 
+#: what `record` must know of a line
+STATE = (
+    line.c.order_id,
+    line.c.status,
+    line.c.purchase,
+    line.c.cause,
+    line.c.booking_id,
+    line.c.generation,
+    line.c.version,
+    line.c.ready_at,
+    line.c.open_quantity,
+    line.c.item_id,
+    orders.c.payable,
+    orders.c.paid_at,
+)
 _LOCK = (  # statements of every single booking are made once: making one costs more than running it
-    select(
-        line.c.id,
-        line.c.order_id,
-        line.c.status,
-        line.c.purchase,
-        line.c.cause,
-        line.c.booking_id,
-        line.c.generation,
-        line.c.version,
-        line.c.ready_at,
-        line.c.open_quantity,
-        line.c.item_id,
-        orders.c.payable,
-        orders.c.paid_at,
-    )
+    select(line.c.id.label("line_id"), *STATE)
     .join_from(line, orders)
     .where(line.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(line.c.id)
@@ -94,8 +103,12 @@ _LOCK = (  # statements of every single booking are made once: making one costs 
 )
 
 
-def _lock(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
-    return connection.execute(_LOCK, {"ids": list(ids)}).mappings().all()
+def _locked(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
+    lock_orders(connection, line.c.id, ids)
+    found: dict[int, RowMapping] = {}
+    for part in chunks(ids):
+        found.update({row["line_id"]: row for row in connection.execute(_LOCK, {"ids": list(part)}).mappings()})
+    return found
 
 
 def line_state(row: RowMapping) -> LineState:
@@ -119,10 +132,10 @@ def is_ready(state: LineState, row: Mapping[Any, Any]) -> bool:
     return buyable and state.status is LineStatus.PAID and state.purchase is PurchaseState.READY
 
 
-def _columns(row: RowMapping, state: LineState, at: datetime) -> dict[str, Any]:
+def _columns(key: int, row: RowMapping, state: LineState, at: datetime) -> dict[str, Any]:
     ready = is_ready(state, row)
     return {
-        "key": row["id"],
+        "key": key,
         "status": state.status.value,
         "purchase": state.purchase.value,
         "cause": state.cause,

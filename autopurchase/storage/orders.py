@@ -189,18 +189,19 @@ def left_open(connection: Connection, source_id: int, since: datetime) -> list[s
     return list(connection.execute(query).scalars())
 
 
+_WITH_SOURCES = (
+    select(orders, source.c.name.label("source_name"), source.c.kind.label("source_kind"), source.c.config_sealed)
+    .join_from(orders, source)
+    .where(orders.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(orders.c.id)
+)
+
+
 def with_sources(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
     """Orders by id, each with its source's ``source_name``, ``source_kind`` and ``config_sealed``."""
     found: list[RowMapping] = []
     for part in chunks(sorted(set(order_ids))):
-        query = (
-            select(orders, source.c.name.label("source_name"), source.c.kind.label("source_kind"))
-            .add_columns(source.c.config_sealed)
-            .join_from(orders, source)
-            .where(orders.c.id.in_(part))
-            .order_by(orders.c.id)
-        )
-        found += connection.execute(query).mappings()
+        found += connection.execute(_WITH_SOURCES, {"ids": list(part)}).mappings()
     return found
 
 

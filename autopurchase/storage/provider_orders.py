@@ -80,6 +80,9 @@ def _fen(amount: Money | None) -> int | None:
     return None if amount is None else amount.minor
 
 
+_INSERT = {name: insert_new(name, provider_order).returning(provider_order.c.id) for name in ("sqlite", "postgresql")}
+
+
 def _insert(
     connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None
 ) -> int | None:
@@ -94,8 +97,7 @@ def _insert(
         "seen_at": now,
         "complete": reading.complete,
     }
-    statement = insert_new(connection, provider_order).returning(provider_order.c.id)
-    key: int | None = connection.execute(statement, values).scalar()
+    key: int | None = connection.execute(_INSERT[connection.dialect.name], values).scalar()
     return key
 
 
@@ -147,6 +149,9 @@ def _update(
     return changed
 
 
+_INSERT_LINE = insert(provider_line).returning(provider_line.c.id)
+
+
 def _store_lines(
     connection: Connection, order_id: int, lines: Sequence[ProviderLine], *, new: bool = False
 ) -> tuple[dict[str, int], bool]:
@@ -157,10 +162,8 @@ def _store_lines(
         values = _line_values(item)
         old = known.get(item.provider_line_id)
         if old is None:
-            statement = insert(provider_line).values(
-                order_id=order_id, provider_line_id=item.provider_line_id, state=item.state.value, **values
-            )
-            ids[item.provider_line_id] = int(connection.execute(statement.returning(provider_line.c.id)).scalar_one())
+            values |= {"order_id": order_id, "provider_line_id": item.provider_line_id, "state": item.state.value}
+            ids[item.provider_line_id] = int(connection.execute(_INSERT_LINE, values).scalar_one())
             changed = True
             continue
         values["state"] = advance(ProviderState(old["state"]), item.state).value

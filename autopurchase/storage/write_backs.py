@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, func, select, update
 
 from autopurchase.domain.causes import cause
 from autopurchase.domain.order import DEAD, LineStatus, PurchaseState
@@ -55,33 +55,40 @@ def ask(connection: Connection, order_ids: Sequence[int], at: datetime) -> list[
     """
     rows: list[dict[str, Any]] = []
     for part in chunks(sorted(set(order_ids))):
-        found = connection.execute(_lines_of(part)).mappings().all()
+        found = connection.execute(_LINES_OF, {"orders": list(part)}).mappings().all()
         if found:
-            rows += [*_marks(found, _marked(connection, part)), *_shipments(connection.execute(_parcels_of(part)))]
+            rows += [
+                *_marks(found, _marked(connection, part)),
+                *_shipments(connection.execute(_PARCELS_OF, {"orders": list(part)})),
+            ]
     new: set[int] = set()
     for batch in chunks(rows, 1000):
         values = [{**row, "state": "waiting", "due_at": at, "created_at": at} for row in batch]
-        statement = insert_new(connection, write_back).values(values).returning(write_back.c.source_id)
+        statement = insert_new(connection.dialect.name, write_back).values(values).returning(write_back.c.source_id)
         new.update(connection.execute(statement).scalars())
     return sorted(new)
 
 
-def _lines_of(order_ids: Sequence[int]) -> Any:
-    return (
-        select(orders.c.source_id, line.c.order_id, line.c.id, line.c.status, line.c.purchase, line.c.generation)
-        .add_columns(booking.c.out_order_id, line.c.cause, line.c.number)
-        .join_from(line, orders)
-        .join(source, source.c.id == orders.c.source_id)
-        .outerjoin(booking, booking.c.id == line.c.booking_id)
-        .where(orders.c.id.in_(order_ids), source.c.write_back)
-        .order_by(line.c.order_id, line.c.id)
-    )
+_ORDERS: BindParameter[int] = bindparam("orders", expanding=True)
+_LINES_OF = (
+    select(orders.c.source_id, line.c.order_id, line.c.id, line.c.status, line.c.purchase, line.c.generation)
+    .add_columns(booking.c.out_order_id, line.c.cause, line.c.number)
+    .join_from(line, orders)
+    .join(source, source.c.id == orders.c.source_id)
+    .outerjoin(booking, booking.c.id == line.c.booking_id)
+    .where(orders.c.id.in_(_ORDERS), source.c.write_back)
+    .order_by(line.c.order_id, line.c.id)
+)
+
+
+_MARKED = (
+    select(write_back.c.order_id).where(write_back.c.order_id.in_(_ORDERS), write_back.c.kind == "mark").distinct()
+)
 
 
 def _marked(connection: Connection, order_ids: Sequence[int]) -> set[int]:
     """Orders that were marked, or are about to be."""
-    query = select(write_back.c.order_id).where(write_back.c.order_id.in_(order_ids), write_back.c.kind == "mark")
-    return set(connection.execute(query.distinct()).scalars())
+    return set(connection.execute(_MARKED, {"orders": list(order_ids)}).scalars())
 
 
 def _marks(rows: Iterable[RowMapping], marked: set[int]) -> list[dict[str, Any]]:
@@ -133,20 +140,19 @@ def _reference(lines: Sequence[RowMapping]) -> str:
     return text
 
 
-def _parcels_of(order_ids: Sequence[int]) -> Any:
-    """Parcels with the booked lines that may be in them."""
-    return (
-        select(orders.c.source_id, line.c.order_id, line.c.external_id, line.c.ratio, booking_line.c.quantity)
-        .add_columns(parcel.c.carrier, parcel.c.number, parcel.c.provider_line_ids, provider_line.c.provider_line_id)
-        .join_from(line, orders)
-        .join(source, source.c.id == orders.c.source_id)
-        .join(booking_line, booking_line.c.line_id == line.c.id)
-        .join(provider_order, provider_order.c.id == booking_line.c.provider_order_id)
-        .join(parcel, parcel.c.order_id == provider_order.c.id)
-        .outerjoin(provider_line, provider_line.c.id == booking_line.c.provider_line_id)
-        .where(orders.c.id.in_(order_ids), source.c.write_back, booking_line.c.live, parcel.c.withdrawn.is_(False))
-        .order_by(line.c.order_id, line.c.id, parcel.c.id)
-    )
+#: parcels with the booked lines that may be in them
+_PARCELS_OF = (
+    select(orders.c.source_id, line.c.order_id, line.c.external_id, line.c.ratio, booking_line.c.quantity)
+    .add_columns(parcel.c.carrier, parcel.c.number, parcel.c.provider_line_ids, provider_line.c.provider_line_id)
+    .join_from(line, orders)
+    .join(source, source.c.id == orders.c.source_id)
+    .join(booking_line, booking_line.c.line_id == line.c.id)
+    .join(provider_order, provider_order.c.id == booking_line.c.provider_order_id)
+    .join(parcel, parcel.c.order_id == provider_order.c.id)
+    .outerjoin(provider_line, provider_line.c.id == booking_line.c.provider_line_id)
+    .where(orders.c.id.in_(_ORDERS), source.c.write_back, booking_line.c.live, parcel.c.withdrawn.is_(False))
+    .order_by(line.c.order_id, line.c.id, parcel.c.id)
+)
 
 
 def _shipments(result: Any) -> list[dict[str, Any]]:

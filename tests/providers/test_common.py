@@ -158,6 +158,24 @@ def test_write_never_uses_a_connection_that_may_be_dead() -> None:
     assert len(bodies) == 5
 
 
+def test_writes_in_a_row_share_a_connection_that_certainly_lives() -> None:
+    ports: list[int] = []
+
+    def noting(handler: BaseHTTPRequestHandler) -> None:
+        ports.append(handler.client_address[1])
+        reply()(handler)
+
+    with server(noting) as (address, bodies):
+        transport = Transport(address, 5)
+        for pause in (0.05, 0.05, 0.0, 1.1, 0.0):
+            transport.write(lambda: CALL, document)
+            time.sleep(pause)
+    assert len(bodies) == 5
+    assert ports[0] == ports[1] == ports[2], "idle for a moment, and still open"
+    assert ports[3] != ports[2], "the other side may be about to close it, and the news not here yet"
+    assert ports[4] != ports[3], "idle for too long"
+
+
 def test_origin() -> None:
     assert origin(" https://api.example:8443/rest/ ") == "https://api.example:8443"
     for wrong in ("", "api.example", "ftp://x", "https://"):
