@@ -184,6 +184,47 @@ def preview_source(name: str, limit: int, as_json: bool) -> int:
     return REFUSALS if seen.rejects or seen.problems else DONE
 
 
+@source.command("set")
+@click.argument("name")
+@click.option("--config", default="", metavar="FILE.json", help="Settings to change; what is not in it stays.")
+@click.option("--every", type=click.IntRange(1, 1440), default=None, metavar="MINUTES", help="Import this often.")
+@json_option
+def set_source(name: str, config: str, every: int | None, as_json: bool) -> int:
+    """Change a source's settings or how often it is imported."""
+    if not config and every is None:
+        raise click.UsageError("Say what to change: --config or --every.")
+    with open_raw() as found:
+        if config:
+            given = {key: str(value) for key, value in read_json(config, "the settings").items()}
+            sources.change_settings(found.context, local_actor(), name, given)
+        if every is not None:
+            sources.set_interval(found.context, local_actor(), name, every)
+    show({"source": name, "changed": True}, as_json, f"Source {name} is changed. Check it: source check {name}")
+    return DONE
+
+
+@source.command("enable")
+@click.argument("name")
+@json_option
+def enable_source(name: str, as_json: bool) -> int:
+    """Import from a source again."""
+    with open_raw() as found:
+        sources.enable(found.context, local_actor(), name)
+    show({"source": name, "enabled": True}, as_json, f"Source {name} is imported again.")
+    return DONE
+
+
+@source.command("disable")
+@click.argument("name")
+@json_option
+def disable_source(name: str, as_json: bool) -> int:
+    """Import no more from a source; its orders stay."""
+    with open_raw() as found:
+        sources.disable(found.context, local_actor(), name)
+    show({"source": name, "enabled": False}, as_json, f"Source {name} is imported no more.")
+    return DONE
+
+
 @source.command("write-back")
 @click.argument("name")
 @click.argument("how", type=click.Choice(["on", "off", "dry-run"]))

@@ -1,4 +1,4 @@
-"""``status``, ``verify``, ``doctor``, ``backup``, ``migrate``, ``key``: looking after the workspace."""
+"""``status``, ``verify``, ``doctor``, ``backup``, ``restored``, ``migrate``, ``key``: looking after the workspace."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from autopurchase import demo, settings, wiring
+from autopurchase.api.workspace import local_actor
 from autopurchase.cli.output import DONE, REFUSALS, age, aligned, json_option, show
 from autopurchase.cli.shop import open_raw, opened
 from autopurchase.domain.errors import BadInput
@@ -103,6 +104,19 @@ def backup(file: str, as_json: bool) -> int:
         size = copying.backup(found.context.db, path)
     told = f"{path} holds the database ({size:,} bytes). The key is not in it: keep it elsewhere, it opens the secrets."
     show({"file": str(path), "bytes": size}, as_json, told)
+    return DONE
+
+
+@click.command()
+@json_option
+def restored(as_json: bool) -> int:
+    """Say that the database is a copy put back: our references get a new mark, so that none is used a second time."""
+    with open_raw() as found:
+        if workers(found.context.db, found.home):
+            raise BadInput("A worker is at work: stop pages and workers first.")
+        mark = upkeep.restored(found.context, local_actor())
+    told = f"References begin with AP-{mark} from now on. Before anybody books: sync --all --full --wait, then desk."
+    show({"mark": mark}, as_json, told)
     return DONE
 
 

@@ -31,7 +31,7 @@ def cli() -> None:
 for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
-    care.doctor, care.backup, care.key, bench.bench, goods.mapping, goods.rates,
+    care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
 ):  # fmt: skip
     cli.add_command(command)
 

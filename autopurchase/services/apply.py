@@ -54,11 +54,12 @@ def _unchanged(tx: Connection, purchases: Sequence[Mapping[str, Any]]) -> dict[s
     rows = lines.lock_numbers(tx, list(planned))
     moved = [row for number, row in rows.items() if row["version"] != planned[number] or not row["ready"]]
     if moved:
-        raise Drifted(_who_has(tx, moved))
+        raise Drifted(who_has(tx, moved))
     return rows
 
 
-def _who_has(tx: Connection, moved: Sequence[Any]) -> str:
+def who_has(tx: Connection, moved: Sequence[Any]) -> str:
+    """The sentence that names lines which are no longer as planned, and who has them."""
     touches = lines.last_touch(tx, [row["id"] for row in moved])
     parts = [_one(row, touches.get(row["id"])) for row in moved[:20]]
     more = f" and {len(moved) - 20} more" if len(moved) > 20 else ""

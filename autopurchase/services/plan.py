@@ -126,7 +126,19 @@ def read(ctx: Context, token: str) -> PlanView:
 
 
 def check(ctx: Context, token: str) -> None:
-    """Read the shops' orders afresh, preview every purchase at the provider, and freeze the plan.
+    """Read the shops' orders afresh, preview every purchase at the provider, and freeze the plan."""
+    carry_out_check(ctx, token, _planned)
+
+
+def _planned(ctx: Context, row: Row, config: SessionConfig) -> tuple[dict[str, Any], str]:
+    body = _check(ctx, row["id"], config, row["params"])
+    return body, plan_hash(config.name, body["purchases"])
+
+
+def carry_out_check(
+    ctx: Context, token: str, look: Callable[[Context, Row, SessionConfig], tuple[dict[str, Any], str]]
+) -> None:
+    """Check a plan of any kind: ``look`` finds its body and the hash that freezes it.
 
     Ends in state ``ready`` or, with a sentence, in ``failed``; a plan that was checked already stays as it is.
     """
@@ -137,7 +149,7 @@ def check(ctx: Context, token: str) -> None:
         session = sessions.get(tx, row["session_id"])
         plans.change(tx, row["id"], state="checking", done=0)
     try:
-        body = _check(ctx, row["id"], config_of(ctx, session), row["params"])
+        body, frozen = look(ctx, row, config_of(ctx, session))
     except AutopurchaseError as error:
         _fail(ctx, row["id"], error)
         return
@@ -146,7 +158,6 @@ def check(ctx: Context, token: str) -> None:
         _fail(ctx, row["id"], Misuse())
         return
     with ctx.db.write() as tx:
-        frozen = plan_hash(session["name"], body["purchases"])
         plans.change(tx, row["id"], state="ready", body=body, hash=frozen, ready_at=ctx.now())
 
 
@@ -163,13 +174,15 @@ def _check(ctx: Context, plan_id: int, config: SessionConfig, params: dict[str, 
     groups = group(candidates, merge_by_seller=options.merge_by_seller, max_skus=manifest.max_skus)
     with ctx.db.write() as tx:
         plans.change(tx, plan_id, total=len(groups))
-    previews = _previews(ctx, config, groups, _progress(ctx, plan_id))
+    previews = _previews(ctx, config, groups, progress(ctx, plan_id))
     for members, preview in zip(groups, previews, strict=True):
         _freeze(draft, members, preview, options)
     return _body(draft, options)
 
 
-def _progress(ctx: Context, plan_id: int) -> Callable[[int], None]:
+def progress(ctx: Context, plan_id: int) -> Callable[[int], None]:
+    """Says how far the check of a plan is."""
+
     def tell(done: int) -> None:
         with ctx.db.write() as tx:
             plans.change(tx, plan_id, done=done)

@@ -123,6 +123,29 @@ def check(ctx: Context, actor: Actor, name: str) -> SourceCheck:
     return replace(found, details={**found.details, "needs_mapping": str(waiting)})
 
 
+def change_settings(ctx: Context, actor: Actor, name: str, given: Mapping[str, str]) -> int:
+    """Change some settings of a source; returns the run, which names the settings and never their values.
+
+    What is not in ``given`` stays; an empty text takes a setting back to its default. Raises BadInput, naming what is
+    wrong, and then nothing is changed.
+    """
+    actor.require(Role.ADMINISTRATOR)
+    now = ctx.now()
+    with ctx.db.write() as tx:
+        row = sources.by_name(tx, name)
+        kept = {**ctx.vault.open(row["config_sealed"]), **given}
+        config = {key: value for key, value in kept.items() if value != ""}
+        open_kind(ctx, row["kind"], config)
+        names = sorted(given)
+        call = f"shop.sources.change_settings({name!r}, {names!r})"
+        run_id = runs.create(
+            tx, kind="source", actor=actor.name, at=now, call=call, state="running", source_id=row["id"]
+        )
+        sources.change(tx, row["id"], config_sealed=ctx.vault.seal(config), last_error="")
+        runs.finish(tx, run_id, at=now, out={"settings": names})
+    return run_id
+
+
 def enable(ctx: Context, actor: Actor, name: str) -> None:
     """Import from the source again."""
     _change(ctx, actor, name, enabled=True)

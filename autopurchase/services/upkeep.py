@@ -1,15 +1,17 @@
-"""Looking after the workspace's key: everything sealed moves to a new one."""
+"""Looking after the workspace: its key, to which everything sealed can move, and the mark of its references."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from autopurchase.domain.errors import BadInput
+from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import sessions
 from autopurchase.services.context import Context
 from autopurchase.services.rates import URL_KEY
-from autopurchase.storage import sources, workspace
+from autopurchase.storage import runs, sources, workspace
 from autopurchase.storage.vault import new_key
 
 #: the workspace's proof that a key is its own
@@ -57,3 +59,19 @@ def _replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def restored(ctx: Context, actor: Actor) -> str:
+    """Give the workspace's references (out_order_id) a new mark, after a copy was put in place; returns it.
+
+    The copy does not know which run numbers were used after it was made, and a reference must name one purchase only.
+    """
+    actor.require(Role.ADMINISTRATOR)
+    now, mark = ctx.now(), secrets.token_hex(2)
+    while mark == ctx.tag:
+        mark = secrets.token_hex(2)
+    with ctx.db.write() as tx:
+        workspace.write(tx, "tag", mark)
+        run_id = runs.create(tx, kind="restored", actor=actor.name, at=now, call="# restored", state="running")
+        runs.finish(tx, run_id, at=now, out={"mark": mark, "before": ctx.tag})
+    return mark

@@ -7,7 +7,7 @@ import streamlit as st
 from autopurchase.services import mapping, source_preview, sources
 from autopurchase.services.sources import FILE, SourceView
 from autopurchase.storage import figures
-from autopurchase.ui import cells, feedback, import_panel, source_news, tables
+from autopurchase.ui import cells, feedback, forms, import_panel, source_news, tables
 from autopurchase.ui import source_preview as looking
 from autopurchase.ui.guard import Person
 from autopurchase.ui.order import plain
@@ -85,6 +85,7 @@ def _buttons(person: Person, view: SourceView, last_run: int | None) -> None:
             _reading(person, view)
         label, icon = (_("Disable"), "toggle_off") if view.enabled else (_("Enable"), "toggle_on")
         st.button(label, icon=f":material/{icon}:", key=f"switch-{view.name}", on_click=_switch, args=(person, view))
+        _editing(person, view)
         if view.can_write_back:
             _telling(person, view)
         if last_run is not None:
@@ -134,6 +135,33 @@ def _schedule(person: Person, view: SourceView) -> None:
             on_change=_set_interval,
             args=(person, view.name),
         )
+
+
+def _editing(person: Person, view: SourceView) -> None:
+    """Its settings as a form; secrets are never shown, and stay where the field is left empty."""
+    fields = context().sources[view.kind].manifest.fields
+    with (
+        st.popover(_("Settings"), icon=":material/tune:", width="content"),
+        st.form(f"settings-{view.name}", border=False),
+        st.container(width=420),
+    ):
+        forms.draw(fields, f"settings.{view.name}", view.settings)
+        st.form_submit_button(
+            _("Save"), type="primary", key=f"save-{view.name}", on_click=_change_settings, args=(person, view)
+        )
+
+
+def _change_settings(person: Person, view: SourceView) -> None:
+    fields = context().sources[view.kind].manifest.fields
+    typed = {field.name: str(st.session_state[f"settings.{view.name}.{field.name}"]).strip() for field in fields}
+    before = {field.name: view.settings.get(field.name, "" if field.secret else field.default) for field in fields}
+    given = {name: value for name, value in typed.items() if value != before[name]}
+    if not given:
+        feedback.say("toast", _("Nothing was changed."))
+        return
+    run = feedback.attempt(lambda: sources.change_settings(context(), person.actor, view.name, given))
+    if run is not None:
+        feedback.say("toast", _("Saved. Test it now."), run)
 
 
 def _telling(person: Person, view: SourceView) -> None:

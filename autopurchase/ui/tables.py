@@ -53,6 +53,7 @@ KINDS = {
     "rates": "Exchange rates",
     "write_back": "Telling the shop",
     "source": "Source",
+    "restored": "Copy put back",
     "settle": "Settling an unknown outcome",
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from autopurchase import wiring
 from autopurchase.cli.main import main
 from tests.cli.conftest import Shell
 from tests.cli.shell import environment, run
@@ -161,6 +162,17 @@ def test_a_backup_holds_everything_but_the_key_and_can_be_restored(shell: Shell,
     shutil.copy(copy, shell.home / "autopurchase.db")
     assert shell.numbers() == before
     assert shell("session", "check", "main").code == 0
+
+
+def test_a_restored_copy_uses_no_reference_a_second_time(shell: Shell) -> None:
+    shell.connect()
+    shell.import_orders()
+    first = shell("restored", "--json").json["mark"]
+    second = shell("restored", "--json").json["mark"]
+    assert first != second
+    opened = wiring.open_workspace({"AUTOPURCHASE_HOME": str(shell.home)})
+    assert opened.context.tag == second
+    opened.close()
 
 
 def test_a_backup_overwrites_nothing(shell: Shell, tmp_path: Path) -> None:

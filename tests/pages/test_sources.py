@@ -9,6 +9,7 @@ from autopurchase.domain.mapping import Target
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.ports import SourceCheck
 from autopurchase.services import mapping, sources
+from autopurchase.storage import sources as source_store
 from autopurchase.storage import views
 from autopurchase.storage.views import ReadyFilter
 from autopurchase.ui.source_preview import check_words
@@ -100,6 +101,18 @@ def test_schedule_and_dry_run(workspace: Workspace) -> None:
     assert "Dry run is on." in words(app)
     sound(app.toggle(key="write-web").set_value(False).run())
     assert not next(view for view in sources.listing(workspace.context, ROOT) if view.name == "web").write_back
+
+
+def test_settings_of_a_shop_are_edited_and_its_secret_stays(workspace: Workspace) -> None:
+    sources.add(workspace.context, ROOT, kind="vendure", name="web", config=SHOP)
+    app = open_app(PAGE)
+    assert app.text_input(key="settings.web.api_key").value == ""
+    app.text_input(key="settings.web.base_url").set_value("http://127.0.0.1:2")
+    app = sound(app.button(key="save-web").click().run())
+    assert "Saved" in app.toast[0].value
+    with workspace.context.db.read() as tx:
+        kept = workspace.context.vault.open(source_store.by_name(tx, "web")["config_sealed"])
+    assert kept == {**SHOP, "base_url": "http://127.0.0.1:2"}
 
 
 @pytest.mark.parametrize("kind", ["vendure", "woocommerce", "otapi", "shopify", "medusa", "file"])

@@ -6,6 +6,7 @@ import pytest
 
 from autopurchase.domain.errors import BadInput, NotAllowed
 from autopurchase.services import sources
+from autopurchase.storage.schema import run as run_table
 from autopurchase.storage.schema import source
 from tests.support.orders import ADMIN, OPERATOR, VIEWER, Workspace, open_workspace
 
@@ -92,3 +93,21 @@ def test_check_and_unknown_names(work: Workspace) -> None:
 def test_roles(work: Workspace, act: Callable[[object], object]) -> None:
     with pytest.raises(NotAllowed):
         act(work.ctx)
+
+
+def test_settings_are_changed_one_by_one_and_named_without_their_values(work: Workspace) -> None:
+    sources.add(work.ctx, ADMIN, kind="memory", name="shop", config=CONFIG)
+    run_id = sources.change_settings(work.ctx, ADMIN, "shop", {"address": "there"})
+    view = sources.listing(work.ctx, VIEWER)[0]
+    assert view.settings == {"address": "there"}
+    run = next(row for row in work.rows(run_table) if row["id"] == run_id)
+    assert run["out"] == {"settings": ["address"]}
+    sources.change_settings(work.ctx, ADMIN, "shop", {"key": "n3w"})
+    assert "n3w" not in repr(work.rows(run_table)) + repr(work.rows(source))
+    with pytest.raises(BadInput, match="“address” is missing"):
+        sources.change_settings(work.ctx, ADMIN, "shop", {"address": ""})
+    with pytest.raises(BadInput, match="no setting colour"):
+        sources.change_settings(work.ctx, ADMIN, "shop", {"colour": "red"})
+    with pytest.raises(NotAllowed):
+        sources.change_settings(work.ctx, OPERATOR, "shop", {"address": "x"})
+    assert sources.listing(work.ctx, VIEWER)[0].settings == {"address": "there"}
