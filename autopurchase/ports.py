@@ -43,6 +43,10 @@ class Queue(Protocol):
         """Start ``lanes`` lanes that work off the session's due bookings; ``label`` makes the work unique."""
         ...
 
+    def cancel(self, tx: Any, session_id: int, label: str) -> None:
+        """Carry out the session's due cancels; ``label`` makes the work unique."""
+        ...
+
     def check_plan(self, tx: Any, plan_id: int) -> None:
         """Check a plan at its provider."""
         ...

@@ -16,7 +16,7 @@ APP_VERSION = "1"
 #: one partition per session; what holds a session's concurrency exactly are its call leases
 BUYING, BACKGROUND = "buying", "background"
 #: names are part of stored work: never renamed
-BUY, CHECK_PLAN, WRITE_BACK = "buy", "check_plan", "write_back"
+BUY, CANCEL, CHECK_PLAN, WRITE_BACK = "buy", "cancel", "check_plan", "write_back"
 
 
 def prepare(db: Database) -> None:
@@ -53,6 +53,11 @@ class DurableQueue:
         for lane in range(lanes):
             workflow_id = f"buy-{session_id}-{label}-{lane}"
             self._put(tx, BUY, BUYING, workflow_id, session_id, workflow_id, partition=f"session-{session_id}")
+
+    def cancel(self, tx: Any, session_id: int, label: str) -> None:
+        """Carry out the session's due cancels; beside its bookings, so that neither waits for the other's lanes."""
+        key = f"cancel-{session_id}"
+        self._put(tx, CANCEL, BUYING, f"{key}-{label}", session_id, partition=key)
 
     def check_plan(self, tx: Any, plan_id: int) -> None:
         """Check a plan."""

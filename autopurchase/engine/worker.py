@@ -24,12 +24,13 @@ from autopurchase.engine.queue import (
     BACKGROUND,
     BUY,
     BUYING,
+    CANCEL,
     CHECK_PLAN,
     WRITE_BACK,
 )
-from autopurchase.services import import_orders, plan, purchase, rates, sync, write_back
+from autopurchase.services import cancel, import_orders, plan, purchase, rates, sync, write_back
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, plans, write_backs
+from autopurchase.storage import bookings, cancels, plans, write_backs
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ class Worker:
             DBOS.workflow(name=name, max_recovery_attempts=100)(workflow)
 
         durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder, self.stopping.is_set))
+        durable(CANCEL, lambda session_id: cancel.work(ctx, session_id, self.stopping.is_set))
         durable(CHECK_PLAN, lambda plan_id: check_plan(ctx, plan_id))
         for name, carry_out in RUNS.items():
             durable(name, _of(ctx, carry_out))
@@ -184,7 +186,7 @@ def check_plan(ctx: Context, plan_id: int) -> None:
 
 
 def sweep(ctx: Context) -> None:
-    """Enqueue one lane for each session with overdue bookings, and one write-back for each shop with waiting ones.
+    """Enqueue one lane for each session with overdue bookings or due cancels, one write-back for each waiting shop.
 
     Work already covered by a living lane is claimed by whoever comes first; a lane that finds nothing ends at once.
     """
@@ -192,12 +194,15 @@ def sweep(ctx: Context) -> None:
     label = f"sweep-{int(now.timestamp()) // 5}"
     with ctx.db.read() as tx:
         overdue = bookings.due_sessions(tx, now - timedelta(seconds=3))
+        cancelling = cancels.due_sessions(tx, now)
         shops = write_backs.due_sources(tx, now)
-    if not overdue and not shops:
+    if not overdue and not cancelling and not shops:
         return
     with ctx.db.write() as tx:
         for session_id in overdue:
             ctx.queue.buy(tx, session_id, label, 1)
+        for session_id in cancelling:
+            ctx.queue.cancel(tx, session_id, label)
         for source_id in shops:
             ctx.queue.write_back(tx, source_id, label)
 

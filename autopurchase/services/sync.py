@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,10 @@ from autopurchase.domain.provider_order import ProviderOrder, ProviderState, pur
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services import match
+from autopurchase.services import cancelled, match
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, provider_orders, runs, sessions, write_backs
+from autopurchase.storage import bookings, cancels, provider_orders, runs, sessions, write_backs
 from autopurchase.storage import lines as history
 from autopurchase.storage.database import Connection, Row
 
@@ -205,22 +205,30 @@ def move_lines(
         return Counter()
     match.tie(tx, order_keys)
     tied = provider_orders.booked_lines(tx, order_keys)
+    closing = cancels.closing(tx, order_keys)  # closed as we asked: freed, not a problem
     states = history.states(tx, [row["line_id"] for row in tied])
     events, freed, counts = [], [], Counter[str]()
     for row in tied:
-        event = _moved(row, states[row["line_id"]])
+        event = _moved(row, states[row["line_id"]], closing)
         if event is None:
             continue
         events.append(event)
-        target = purchase_state(ProviderState(event.data["state"]), event.data["reason"])
-        counts[target[0].value if target else "unknown"] += 1
-        if event.data["state"] == ProviderState.CLOSED:
+        counts[_counted_as(event)] += 1
+        if event.kind == "cancelled" or event.data["state"] == ProviderState.CLOSED:
             freed.append(row)
     history.record(tx, events, at=now, actor=actor.name, run_id=run_id)
     bookings.free_lines(tx, [row["id"] for row in freed])
     bookings.end_without_lines(tx, sorted({row["booking_id"] for row in freed}), now)
+    cancelled.confirm(tx, closing.values(), now)
     write_backs.ask(tx, history.orders_of(tx, [event.line_id for event in events]), now)
     return counts
+
+
+def _counted_as(event: history.Event) -> str:
+    if event.kind == "cancelled":
+        return "cancelled"
+    target = purchase_state(ProviderState(event.data["state"]), event.data["reason"])
+    return target[0].value if target else "unknown"
 
 
 def _is_there(state: LineState, purchase: PurchaseState, why: str) -> bool:
@@ -228,8 +236,11 @@ def _is_there(state: LineState, purchase: PurchaseState, why: str) -> bool:
     return state.purchase is purchase and (purchase is not PurchaseState.PROBLEM or state.cause == why)
 
 
-def _moved(row: Row, state: LineState) -> history.Event | None:
+def _moved(row: Row, state: LineState, closing: Mapping[int, Row]) -> history.Event | None:
     """The event that brings a line to its provider state; None when it is there already or the state says nothing."""
+    if row["order_key"] in closing:
+        asked = closing[row["order_key"]]
+        return cancelled.event(asked, row["line_id"], row["booking_id"], row["provider_order_id"])
     seen = row["line_state"] or row["order_state"]
     if row["order_state"] == ProviderState.CLOSED or seen == ProviderState.UNKNOWN:
         seen = row["order_state"]

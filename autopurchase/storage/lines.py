@@ -23,11 +23,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a line; ``kind`` is one of `domain.history.KINDS`, ``data`` is JSON-able."""
+    """Something that happened to a line; ``kind`` is one of `domain.history.KINDS`, ``data`` is JSON-able.
+
+    ``run_id``: the cell it belongs to where that is another than the one it is written in.
+    """
 
     line_id: int
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    run_id: int | None = None
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -61,7 +65,14 @@ def record(
     connection.execute(
         insert(event),
         [
-            {"at": at, "actor": actor, "run_id": run_id, "line_id": e.line_id, "kind": e.kind, "data": e.data}
+            {
+                "at": at,
+                "actor": actor,
+                "run_id": e.run_id or run_id,
+                "line_id": e.line_id,
+                "kind": e.kind,
+                "data": e.data,
+            }
             for e in events
         ],
     )

@@ -71,9 +71,21 @@ def by_number(connection: Connection, session_id: int, number: str) -> RowMappin
     query = (
         select(provider_order)
         .where(provider_order.c.session_id == session_id, provider_order.c.provider_order_id == number)
-        .with_for_update()
+        .with_for_update(key_share=True)  # rows that refer to it can be written meanwhile
     )
     return connection.execute(query).mappings().first()
+
+
+def by_keys(connection: Connection, keys: Sequence[int]) -> Sequence[RowMapping]:
+    """Provider orders by row id."""
+    query = select(provider_order).where(provider_order.c.id.in_(keys)).order_by(provider_order.c.id)
+    return connection.execute(query).mappings().all()
+
+
+def lock(connection: Connection, key: int) -> RowMapping:
+    """One provider order by row id, locked for this transaction."""
+    query = select(provider_order).where(provider_order.c.id == key)
+    return connection.execute(query.with_for_update(key_share=True)).mappings().one()
 
 
 def _fen(amount: Money | None) -> int | None:
@@ -140,7 +152,8 @@ def _update(
             values["paid_inferred"] = known["paid_inferred"]
     state = advance(ProviderState(known["state"]), reading.state)
     values |= {"state": state.value, "complete": known["complete"] or reading.complete}
-    if state is ProviderState.CLOSED and reading.close_reason:
+    vaguer = reading.close_reason == "other" and known["close_reason"]
+    if state is ProviderState.CLOSED and reading.close_reason and not vaguer:
         values["close_reason"] = reading.close_reason
     if booking_id is not None:
         values["booking_id"] = booking_id

@@ -42,9 +42,10 @@ def create(
     return int(connection.execute(insert(run).values(**values).returning(run.c.id)).scalar_one())
 
 
-def get(connection: Connection, run_id: int) -> RowMapping:
+def get(connection: Connection, run_id: int, *, lock: bool = False) -> RowMapping:
     """One cell; raises BadInput when there is none of this number."""
-    row = connection.execute(select(run).where(run.c.id == run_id)).mappings().first()
+    query = select(run).where(run.c.id == run_id)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).mappings().first()
     if row is None:
         raise BadInput(f"There is no run {run_id}.")
     return row

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from autopurchase.domain.errors import BrokenAnswer, RateLimited, Refused, SessionRefused
+from autopurchase.domain.errors import BrokenAnswer, NotSent, Refused, SessionRefused
 from autopurchase.domain.purchase import Account, Cancelled, PayLink
 from autopurchase.domain.session import Tokens
 from autopurchase.providers.alibaba1688 import tables
@@ -56,12 +56,13 @@ def shipments(document: Document, raw: str, rules: Rules) -> list[dict[str, Any]
 
 
 def cancelled(document: Document, raw: str, rules: Rules, provider_order_id: str) -> Cancelled:
-    """Answer to a cancel, which is done at once. Raises RateLimited in the first seconds of an order."""
+    """Answer to a cancel, which is done at once. Raises NotSent in the order's first seconds: it alone has to wait."""
     done = as_flag(document.get("success")) is True
     fault = fault_of(document, done)
     if fault is not None and fault.code == "CLOSE_ORDER_TOO_FAST":
-        raise RateLimited(
+        raise NotSent(
             f"The marketplace cancels an order only {CANCEL_WAIT:g} seconds after it was made.",
+            cause="throttled",
             retry_after=CANCEL_WAIT,
             raw=raw,
         )

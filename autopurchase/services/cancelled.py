@@ -1,0 +1,63 @@
+"""The end of cancels: confirmed by a reading, whoever made it, or refused; and of the runs they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from autopurchase.domain.cancel import CancelState
+from autopurchase.storage import cancels, runs
+from autopurchase.storage.database import Connection
+from autopurchase.storage.lines import Event
+
+#: runs that are at their end when all their cancels are
+KINDS = frozenset({"cancel", "release"})
+_WORDS = {CancelState.CONFIRMED: "cancelled", CancelState.REFUSED: "refused"}
+
+
+def event(row: Mapping[Any, Any], line_id: int, booking_id: int, number: str) -> Event:
+    """The line is no longer tied to its provider order: that was closed as this cancel asked."""
+    data = {
+        "booking": booking_id,
+        "provider_order": number,
+        "why": row["why"],
+        "reason": row["reason"],
+        "cause": row["hold"],
+    }
+    return Event(line_id, "cancelled", data, run_id=row["run_id"])
+
+
+def confirm(tx: Connection, rows: Iterable[Mapping[Any, Any]], now: datetime) -> None:
+    """End these cancels: a reading says that their orders are closed."""
+    found = list(rows)
+    if found:
+        cancels.confirm(tx, [row["id"] for row in found], now)
+        end_runs(tx, {row["run_id"] for row in found}, now)
+
+
+def end_runs(tx: Connection, run_ids: Iterable[int], now: datetime) -> None:
+    """Tell these cells how far they are, and close those that have no cancel open any more."""
+    for run_id in sorted(run_ids):
+        run = runs.get(tx, run_id, lock=True)  # whoever ends another cancel of it counts after us
+        if run["kind"] not in KINDS or run["state"] in ("done", "failed"):
+            continue
+        out = summary(tx, run)
+        open_ = sum(out["orders"].values()) - sum(out["orders"].get(word, 0) for word in _WORDS.values())
+        runs.progress(tx, run_id, max(0, run["total"] - open_))
+        if not open_:
+            runs.finish(tx, run_id, at=now, out=out)
+
+
+def summary(tx: Connection, run: Mapping[Any, Any]) -> dict[str, Any]:
+    """Out of a run of cancels: provider orders by what became of them, refused ones by cause, lines withdrawn."""
+    orders: dict[str, int] = {}
+    causes: dict[str, int] = {}
+    for row in cancels.counts_of(tx, run["id"]):
+        word = _WORDS.get(CancelState(row["state"]), "waiting")
+        orders[word] = orders.get(word, 0) + int(row["orders"])
+        if row["cause"] and word == "refused":
+            causes[row["cause"]] = causes.get(row["cause"], 0) + int(row["orders"])
+    return {"orders": orders, "causes": causes} | {
+        name: run["params"][name] for name in ("withdrawn", "left") if run["params"].get(name)
+    }

@@ -1,0 +1,127 @@
+"""Cancels: the ledger of what marketplaces were asked to close. A row is committed before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
+
+from autopurchase.domain.cancel import OPEN, CancelState
+from autopurchase.domain.provider_order import ProviderState
+from autopurchase.storage.database import insert_new
+from autopurchase.storage.lines import chunks
+from autopurchase.storage.schema import booking_line, cancel, line, provider_order
+
+_OPEN = [state.value for state in sorted(OPEN)]
+#: as the text that the partial indexes over open cancels have: with parameters no database could use them
+_IS_OPEN: ColumnElement[bool] = literal_column(f"cancel.state IN ({', '.join(map(repr, _OPEN))})")
+
+
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Insert cancels; provider order -> id of those that are new: an order with an open one gets no second."""
+    if not rows:
+        return {}
+    statement = insert_new(connection, cancel).returning(cancel.c.provider_order_id, cancel.c.id)
+    return {int(order): int(key) for order, key in connection.execute(statement, list(rows))}
+
+
+def claim(connection: Connection, session_id: int, now: datetime) -> RowMapping | None:
+    """The session's next due open cancel with the number of its order, locked for this transaction; None: none due."""
+    query = (
+        select(cancel, provider_order.c.provider_order_id.label("number"))
+        .join_from(cancel, provider_order)
+        .where(cancel.c.session_id == session_id, _IS_OPEN, cancel.c.due_at <= now)
+        .order_by(cancel.c.due_at, cancel.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=cancel)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def next_due(connection: Connection, session_id: int) -> datetime | None:
+    """When the session's next open cancel is due."""
+    query = select(func.min(cancel.c.due_at)).where(cancel.c.session_id == session_id, _IS_OPEN)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def due_sessions(connection: Connection, now: datetime) -> list[int]:
+    """Sessions that have an open cancel due."""
+    query = select(cancel.c.session_id).where(_IS_OPEN, cancel.c.due_at <= now).distinct()
+    return [int(key) for key in connection.execute(query).scalars()]
+
+
+def stands(connection: Connection, claimed: Mapping[Any, Any]) -> bool:
+    """Whether the claim that ``claimed`` describes still holds; the row stays locked for this transaction."""
+    query = select(cancel.c.state, cancel.c.attempts, cancel.c.due_at).where(cancel.c.id == claimed["id"])
+    row = connection.execute(query.with_for_update()).mappings().one()
+    return all(row[name] == claimed[name] for name in ("state", "attempts", "due_at"))
+
+
+def change(connection: Connection, cancel_id: int, **values: Any) -> None:
+    """Write columns of a cancel."""
+    connection.execute(update(cancel).where(cancel.c.id == cancel_id).values(**values))
+
+
+def open_of(connection: Connection, order_keys: Sequence[int]) -> dict[int, RowMapping]:
+    """Open cancels of these provider orders, by order."""
+    found: dict[int, RowMapping] = {}
+    for part in chunks(order_keys):
+        rows = connection.execute(select(cancel).where(_IS_OPEN, cancel.c.provider_order_id.in_(part))).mappings()
+        found.update({row["provider_order_id"]: row for row in rows})
+    return found
+
+
+def closing(connection: Connection, order_keys: Sequence[int]) -> dict[int, RowMapping]:
+    """Open cancels of those orders that are closed now and were never paid, by order: what was asked is done."""
+    found: dict[int, RowMapping] = {}
+    for part in chunks(order_keys):
+        query = (
+            select(cancel)
+            .join_from(cancel, provider_order)
+            .where(
+                _IS_OPEN,
+                cancel.c.provider_order_id.in_(part),
+                provider_order.c.state == ProviderState.CLOSED.value,
+                provider_order.c.close_reason != "refunded",
+                provider_order.c.paid_at.is_(None),
+            )
+        )
+        found.update({row["provider_order_id"]: row for row in connection.execute(query).mappings()})
+    return found
+
+
+def confirm(connection: Connection, cancel_ids: Sequence[int], at: datetime) -> None:
+    """A reading says that these orders are closed."""
+    values = {"state": CancelState.CONFIRMED.value, "finished_at": at, "cause": "", "sentence": ""}
+    for part in chunks(cancel_ids):
+        connection.execute(update(cancel).where(cancel.c.id.in_(part), cancel.c.state.in_(_OPEN)).values(**values))
+
+
+def counts_of(connection: Connection, run_id: int) -> list[RowMapping]:
+    """Cancels of a run by state and cause: state, cause, orders."""
+    query = (
+        select(cancel.c.state, cancel.c.cause, func.count().label("orders"))
+        .where(cancel.c.run_id == run_id)
+        .group_by(cancel.c.state, cancel.c.cause)
+        .order_by(cancel.c.state, cancel.c.cause)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def live_lines(connection: Connection, order_keys: Sequence[int]) -> Sequence[RowMapping]:
+    """Lines that are live on these provider orders: order_key, line_id, number, booking_id."""
+    query = (
+        select(
+            booking_line.c.provider_order_id.label("order_key"),
+            booking_line.c.line_id,
+            booking_line.c.booking_id,
+            line.c.number,
+        )
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .where(booking_line.c.live, booking_line.c.provider_order_id.in_(order_keys))
+        .order_by(booking_line.c.line_id)
+    )
+    return connection.execute(query).mappings().all()
