@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autopurchase.domain.money import Money
+from autopurchase.services.notes import Note
 
 #: columns of a list of lines
 LINE = (
@@ -20,15 +21,11 @@ BOUGHT = (
     "title", "quantity", "customer", "run", "reference", "seen_at",
 )  # fmt: skip
 BOUGHT_HIDDEN = ("pay_url", "reference", "seen_at", "run")
-OUTCOME = (
-    "number", "outcome", "cause", "sentence", "provider_order", "provider_state", "title", "quantity", "reference",
-)  # fmt: skip
 PLANNED = (
     "purchase", "number", "seller", "title", "configuration", "quantity", "price_seen", "price_now", "sum", "warnings",
 )  # fmt: skip
 LEFT_OUT = ("number", "cause", "sentence")
-
-_OUTCOMES = {"confirmed": "booked", "queued": "waiting", "sending": "unknown"}
+NOTE = ("id", "actor", "at", "text", "changed")
 
 
 def line_row(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -77,21 +74,9 @@ def bought_row(row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def outcome_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """What became of one line of a booking run: booked, refused, waiting, unknown or ended."""
-    state = _OUTCOMES.get(row["state"], row["state"])
-    left_out = state == "booked" and not row["provider_order_id"]
-    return {
-        "number": row["number"],
-        "outcome": "refused" if left_out else state,
-        "cause": row["cause"],
-        "sentence": "The provider left this line out of the order." if left_out else row["sentence"],
-        "provider_order": row["provider_order_id"] or "",
-        "provider_state": row["provider_state"] or "",
-        "title": row["title"],
-        "quantity": row["quantity"],
-        "reference": row["out_order_id"],
-    }
+def note_row(note: Note) -> dict[str, Any]:
+    """A note as it reads now."""
+    return {"id": note.id, "actor": note.actor, "at": note.at, "text": note.text, "changed": note.changed}
 
 
 def planned_rows(body: Mapping[str, Any]) -> list[dict[str, Any]]:

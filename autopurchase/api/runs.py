@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from autopurchase.api.rows import OUTCOME, outcome_row
-from autopurchase.api.table import Table, html_table, text_of
-from autopurchase.domain.causes import cause
+from autopurchase.api.rows import NOTE, note_row
+from autopurchase.api.table import Table, html_table
+from autopurchase.api.who import local_actor
+from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
+from autopurchase.reports.journal import cell
+from autopurchase.services import journal, notes
 from autopurchase.storage import cells, runs
 from autopurchase.wiring import Workspace
 
@@ -21,9 +24,9 @@ _MOST = 10_000
 class Run:
     """One numbered cell of the journal. Everything is read when asked for, so it is never stale."""
 
-    def __init__(self, workspace: Workspace, number: int) -> None:
-        """The run ``number`` of an open workspace."""
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, number: int, actor: Actor | None = None) -> None:
+        """The run ``number`` of an open workspace. ``actor``: on whose account things happen here."""
+        self._workspace, self._actor = workspace, actor or local_actor()
         self.number = number
 
     def _row(self) -> Any:
@@ -65,7 +68,7 @@ class Run:
         """What became of each line of a booking run (outcome: booked, refused, waiting, unknown, ended)."""
         with self._workspace.context.db.read() as tx:
             rows = cells.outcomes(tx, self.number, _MOST)
-        return Table([outcome_row(row) for row in rows], OUTCOME, hidden=("reference",))
+        return Table([cell.outcome_row(row) for row in rows], cell.OUTCOME, hidden=cell.OUTCOME_HIDDEN)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,48 +80,76 @@ class Run:
         """What the run did to lines: at, number, kind, detail."""
         with self._workspace.context.db.read() as tx:
             rows = cells.changes(tx, self.number, _MOST)
-        told = [{"at": r["at"], "number": r["number"], "kind": r["kind"], "detail": _detail(r["data"])} for r in rows]
-        return Table(told, ("at", "number", "kind", "detail"))
+        return Table([cell.change_row(row) for row in rows], cell.CHANGE)
 
     @property
     def rejects(self) -> Table:
         """Input rows that an import refused: position, reason, row."""
         with self._workspace.context.db.read() as tx:
             rows = runs.rejects(tx, self.number)
-        told = [{"position": r["position"], "reason": r["reason"], "row": _detail(r["row"])} for r in rows]
-        return Table(told, ("position", "reason", "row"))
+        return Table([cell.reject_row(row) for row in rows], cell.REJECT)
+
+    @property
+    def numbers(self) -> list[str]:
+        """Numbers of the lines it was given."""
+        return journal.numbers_of(self._workspace.context, self.number)
+
+    def note(self, text: str) -> Run:
+        """Write a note (Markdown) on the cell; returns the run. Raises BadInput."""
+        notes.add(self._workspace.context, self._actor, self.number, text)
+        return self
+
+    @property
+    def notes(self) -> Table:
+        """Notes on the cell, oldest first: id, actor, at, text, changed. Taken back ones are left out."""
+        found = notes.of_runs(self._workspace.context, self._actor, [self.number]).get(self.number, [])
+        return Table([note_row(each) for each in found if each.text], NOTE)
+
+    def edit_note(self, note: int, text: str) -> Run:
+        """Put another wording in the place of note ``note`` (an id of `notes`); empty takes it back.
+
+        The old wording is kept. Raises BadInput, NotAllowed for somebody else's note, Drifted.
+        """
+        ctx = self._workspace.context
+        if text.strip():
+            notes.edit(ctx, self._actor, note, text)
+        else:
+            notes.take_back(ctx, self._actor, note)
+        return self
 
     def wait(self, timeout: float = PATIENCE, tell: Tell = lambda rows: None) -> Run:
         """Wait until it is finished (``timeout`` in seconds), with a worker at work meanwhile; returns itself."""
         follow(self._workspace, [self.number], timeout=timeout, tell=tell)
         return self
 
+    def _cell(self) -> journal.Cell:
+        return journal.read(self._workspace.context, self._actor, [self.number])[0]
+
     def summary(self) -> str:
         """Out in one sentence."""
-        row = self._row()
-        if row["error"]:
-            return str(row["error"])
-        if row["kind"] != "book":
-            return told_figures(row["out"]) or row["state"]
-        outcomes = self.outcomes
-        counts = Counter(outcomes.column("outcome"))
-        causes = Counter(cause(code).label.lower() for code in outcomes.column("cause") if code)
-        parts = [f"{count} {word}" for word, count in counts.items()]
-        parts += [f"{count} because: {word}" for word, count in causes.items()]
-        return ", ".join(parts)
+        return cell.result(self._cell())
 
     def __repr__(self) -> str:
-        return f"Run {self.number} · {self.kind} · {self.state} · {self.summary()}"
+        found = self._cell()
+        return f"Run {self.number} · {found.run['kind']} · {found.run['state']} · {cell.result(found)}"
 
     def _repr_html_(self) -> str:
-        row = self._row()
-        told = self.outcomes if row["kind"] == "book" else self.rejects if row["kind"] == "import" else Table([], ())
-        table = told._repr_html_() if len(told) else ""
-        return (
-            f"<div><code>In [{self.number}]: {escape(row['call'])}</code>"
-            f"<p>Out [{self.number}]: {escape(row['state'])} · {escape(self.summary())} · {escape(row['actor'])}, "
-            f"{escape(text_of(row['created_at']))}</p>{table}</div>"
-        )
+        found = self._cell()
+        return f"<div><code>In [{self.number}]: {escape(found.run['call'])}</code>{cell.html(found)}</div>"
+
+    def document(self) -> dict[str, Any]:
+        """The cell whole, in plain values: call, state, result, out, lines, changes, rejects, notes."""
+        found = self._cell()
+        return {
+            **cell.listed([found])[0],
+            "params": dict(found.run["params"]),
+            "out": dict(found.run["out"]),
+            "error": found.run["error"],
+            "lines": [cell.outcome_row(row) for row in found.lines],
+            "changes": [cell.change_row(row) for row in found.changes],
+            "rejects": [cell.reject_row(row) for row in found.rejects],
+            "notes": self.notes.rows,
+        }
 
 
 class Journal(Sequence[Run]):
@@ -139,34 +170,18 @@ class Journal(Sequence[Run]):
     def __repr__(self) -> str:
         return "\n".join(repr(run) for run in self._runs) or "No run."
 
-    def to_pandas(self) -> Any:
-        """A DataFrame: number, kind, state, call, result."""
-        return Table(self._rows(), _JOURNAL).to_pandas()
+    def rows(self) -> list[dict[str, Any]]:
+        """The runs as rows: number, kind, state, session, actor, at, call, result, notes."""
+        if not self._runs:
+            return []
+        one = self._runs[0]
+        found = journal.read(one._workspace.context, one._actor, [run.number for run in self._runs])
+        by_number = {row["number"]: row for row in cell.listed(found)}
+        return [by_number[run.number] for run in self._runs]
 
-    def _rows(self) -> list[dict[str, Any]]:
-        return [
-            {"number": run.number, "kind": run.kind, "state": run.state, "call": run.call, "result": run.summary()}
-            for run in self._runs
-        ]
+    def to_pandas(self) -> Any:
+        """`rows` as a DataFrame."""
+        return Table(self.rows(), cell.LISTED).to_pandas()
 
     def _repr_html_(self) -> str:
-        return html_table(self._rows(), _JOURNAL)
-
-
-_JOURNAL = ("number", "kind", "state", "call", "result")
-
-
-def told_figures(out: Mapping[str, Any]) -> str:
-    """``{"lines": {"new": 3}, "left": 1}`` -> ``lines: 3 new; 1 left``; noughts are left out."""
-    parts = []
-    for name, value in out.items():
-        if isinstance(value, Mapping):
-            inner = ", ".join(f"{count} {word}" for word, count in value.items() if count)
-            parts += [f"{name}: {inner}"] if inner else []
-        elif value:
-            parts.append(f"{value} {name.replace('_', ' ')}")
-    return "; ".join(parts)
-
-
-def _detail(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None))
+        return html_table(self.rows(), cell.LISTED)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from autopurchase.domain.money import Money, amount_text
+from autopurchase.domain.money import Money
+from autopurchase.reports.journal.tables import html_table as html_table
+from autopurchase.reports.journal.tables import text_of as text_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SHOWN = 60
-_STYLE = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
 
 
 class Table(Sequence[Mapping[str, Any]]):
@@ -71,29 +68,3 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found[name] = value
     return found
-
-
-def text_of(value: Any) -> str:
-    """A cell for people: money with its currency, times in UTC to the minute."""
-    if value is None:
-        return ""
-    if isinstance(value, Money):
-        return f"{amount_text(value.minor, value.currency)} {value.currency}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
-
-
-def html_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """An HTML table of the first rows; every cell is escaped."""
-    head = "".join(f"<th style='text-align:left'>{escape(name.replace('_', ' '))}</th>" for name in columns)
-    body = "".join(f"<tr>{''.join(_cell(row[name]) for name in columns)}</tr>" for row in rows[:_SHOWN])
-    more = f"<p>… and {len(rows) - _SHOWN} more</p>" if len(rows) > _SHOWN else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-
-
-def _cell(value: Any) -> str:
-    style = _STYLE if isinstance(value, Money | int) and not isinstance(value, bool) else "text-align:left"
-    return f"<td style='{style}'>{escape(text_of(value))}</td>"

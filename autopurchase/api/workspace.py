@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,22 +12,24 @@ from typing import Any, TypedDict, Unpack
 
 from autopurchase import demo as practice
 from autopurchase import wiring
+from autopurchase.api.choosing import JournalFilters, run_filter
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.plans import Plan, fraction
 from autopurchase.api.rows import BOUGHT, BOUGHT_HIDDEN, LINE, LINE_HIDDEN, bought_row, line_row
 from autopurchase.api.runs import Journal, Run
 from autopurchase.api.table import Table
+from autopurchase.api.who import local_actor as local_actor
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.order import LineStatus, PurchaseState
-from autopurchase.domain.roles import Actor, Role
+from autopurchase.domain.roles import Actor
 from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
-from autopurchase.services import import_orders, plan, sessions, status, sync
+from autopurchase.services import import_orders, journal, plan, sessions, status, sync
 from autopurchase.services import lines as line_service
 from autopurchase.services import settle as settle_service
-from autopurchase.storage import cells, views
 from autopurchase.storage import lines as line_store
 from autopurchase.storage import sessions as session_store
+from autopurchase.storage import views
 
 #: rows read at a time
 _CHUNK = 5_000
@@ -141,15 +142,16 @@ class Workspace:
         """The state of the workspace in figures: lines and bookings by state, unknown, orphans, sync ages."""
         return status.status(self._opened.context)
 
-    def journal(self, limit: int = 20, *, kind: str = "", session: str = "") -> Journal:
-        """The newest runs."""
-        with self._opened.context.db.read() as tx:
-            rows = cells.page(tx, limit=limit, kind=kind, session_name=session)
+    def journal(self, limit: int = 20, **filters: Unpack[JournalFilters]) -> Journal:
+        """The newest runs that fit, newest first."""
+        ctx = self._opened.context
+        wanted, before = run_filter(filters, ctx.now()), filters.get("before", 0)
+        rows = journal.listing(ctx, self.actor, wanted, limit=limit, before=before)
         return Journal([self.run(row["id"]) for row in rows])
 
     def run(self, number: int) -> Run:
         """The run of this number."""
-        return Run(self._opened, number)
+        return Run(self._opened, number, self.actor)
 
     # what can be done
 
@@ -267,14 +269,6 @@ def line_status(word: str) -> LineStatus:
     if code not in {status.value for status in LineStatus}:
         raise BadInput(f"There is no status “{word}”. There are: {', '.join(each.value for each in LineStatus)}.")
     return LineStatus(code)
-
-
-def local_actor() -> Actor:
-    """Whoever runs this program, as administrator: who can read the workspace's folder can do everything with it."""
-    try:
-        return Actor(getpass.getuser(), Role.ADMINISTRATOR)
-    except (KeyError, OSError):
-        return Actor("local", Role.ADMINISTRATOR)
 
 
 def connect(home: str | Path | None = None, *, database_url: str = "", demo: bool = False) -> Workspace:

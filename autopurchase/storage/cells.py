@@ -1,12 +1,13 @@
-"""What a journal cell shows: pages of runs, and the outcomes, attempts and rejects of one run."""
+"""What a journal cell shows: one run, its outcomes, attempts, changes and rejects. Lists: `storage.journal`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, select
 
+from autopurchase.storage.journal import with_names
 from autopurchase.storage.schema import (
     booking,
     booking_attempt,
@@ -23,24 +24,10 @@ from autopurchase.storage.schema import (
 Rows = Sequence[RowMapping]
 
 
-def page(connection: Connection, *, limit: int, before: int = 0, kind: str = "", session_name: str = "") -> Rows:
-    """Runs with number below ``before`` (0: from the newest), newest first, with ``session`` and ``source`` names."""
-    query = select(run, session.c.name.label("session"), source.c.name.label("source"))
-    query = query.select_from(run).outerjoin(session, run.c.session_id == session.c.id)
-    query = query.outerjoin(source, run.c.source_id == source.c.id)
-    if before:
-        query = query.where(run.c.id < before)
-    if kind:
-        query = query.where(run.c.kind == kind)
-    if session_name:
-        query = query.where(session.c.name == session_name)
-    return connection.execute(query.order_by(run.c.id.desc()).limit(limit)).mappings().all()
-
-
 def one(connection: Connection, run_id: int) -> RowMapping | None:
-    """The run of this number in the shape of `page`."""
-    found = page(connection, limit=1, before=run_id + 1)
-    return found[0] if found and found[0]["id"] == run_id else None
+    """The run of this number, with ``session`` and ``source`` names."""
+    query = with_names(select(run, session.c.name.label("session"), source.c.name.label("source")))
+    return connection.execute(query.where(run.c.id == run_id)).mappings().first()
 
 
 #: of a line that the provider refused, alone or with its whole booking: the event that says so
@@ -75,9 +62,19 @@ def outcomes(connection: Connection, run_id: int, limit: int = 2_000) -> Rows:
 
     A line that the provider left out of a booking it took is ``refused``, with its own cause and sentence.
     """
-    query = (
+    return connection.execute(_outcomes([run_id]).limit(limit)).mappings().all()
+
+
+def outcomes_of(connection: Connection, run_ids: Sequence[int], limit: int) -> dict[int, list[RowMapping]]:
+    """The first ``limit`` `outcomes` of each of several runs."""
+    return _grouped(connection, _outcomes(run_ids), booking.c.run_id, booking_line.c.id, limit)
+
+
+def _outcomes(run_ids: Sequence[int]) -> Select[Any]:
+    return (
         _of_lines(
             select(
+                booking.c.run_id,
                 line.c.number,
                 line.c.title,
                 booking_line.c.quantity,
@@ -92,11 +89,22 @@ def outcomes(connection: Connection, run_id: int, limit: int = 2_000) -> Rows:
         )
         .join(line, booking_line.c.line_id == line.c.id)
         .outerjoin(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
-        .where(booking.c.run_id == run_id)
+        .where(booking.c.run_id.in_(run_ids))
         .order_by(booking_line.c.id)
-        .limit(limit)
     )
-    return connection.execute(query).mappings().all()
+
+
+def _grouped(
+    connection: Connection, query: Select[Any], of: ColumnElement[Any], order: ColumnElement[Any], limit: int
+) -> dict[int, list[RowMapping]]:
+    """Rows of ``query`` by run (``of``), at most ``limit`` of each, in ``order``."""
+    place = func.row_number().over(partition_by=of, order_by=order).label("place")
+    every = query.order_by(None).add_columns(place, order.label("rank")).subquery()
+    wanted = select(every).where(every.c.place <= limit).order_by(every.c.rank)
+    found: dict[int, list[RowMapping]] = {}
+    for row in connection.execute(wanted).mappings():
+        found.setdefault(row["run_id"], []).append(row)
+    return found
 
 
 def again(connection: Connection, run_id: int) -> Rows:
@@ -125,14 +133,28 @@ def attempts(connection: Connection, run_id: int, limit: int = 200) -> Rows:
 
 def changes(connection: Connection, run_id: int, limit: int = 1_000) -> Rows:
     """Events a run wrote, in order: at, kind, data, number."""
-    query = (
-        select(event.c.at, event.c.kind, event.c.data, line.c.number)
+    return connection.execute(_changes([run_id]).limit(limit)).mappings().all()
+
+
+def changes_of(connection: Connection, run_ids: Sequence[int], limit: int) -> dict[int, list[RowMapping]]:
+    """The first ``limit`` `changes` of each of several runs."""
+    return _grouped(connection, _changes(run_ids), event.c.run_id, event.c.id, limit)
+
+
+def _changes(run_ids: Sequence[int]) -> Select[Any]:
+    return (
+        select(event.c.run_id, event.c.at, event.c.kind, event.c.data, line.c.number)
         .join_from(event, line)
-        .where(event.c.run_id == run_id)
+        .where(event.c.run_id.in_(run_ids))
         .order_by(event.c.id)
-        .limit(limit)
     )
-    return connection.execute(query).mappings().all()
+
+
+def rejects_of(connection: Connection, run_ids: Sequence[int], limit: int) -> dict[int, list[RowMapping]]:
+    """The first ``limit`` refused input rows of each of several runs: position, reason, row."""
+    query = select(import_reject.c.run_id, import_reject.c.position, import_reject.c.reason, import_reject.c.row)
+    wanted = query.where(import_reject.c.run_id.in_(run_ids))
+    return _grouped(connection, wanted, import_reject.c.run_id, import_reject.c.id, limit)
 
 
 def reject_count(connection: Connection, run_id: int) -> int:

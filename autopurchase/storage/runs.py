@@ -51,6 +51,11 @@ def get(connection: Connection, run_id: int, *, lock: bool = False) -> RowMappin
     return row
 
 
+def lock(connection: Connection, run_id: int) -> None:
+    """Let nobody else change what hangs on this cell before this transaction ends."""
+    connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
+
+
 def open_of(connection: Connection, kind: str, session_id: int) -> Sequence[RowMapping]:
     """Runs of this kind and session that wait or run, newest first."""
     query = (
@@ -92,11 +97,6 @@ def finish(connection: Connection, run_id: int, *, at: datetime, out: Mapping[st
         .where(run.c.id == run_id)
         .values(state="failed" if error else "done", out=dict(out), error=error, finished_at=at)
     )
-
-
-def set_note(connection: Connection, run_id: int, note: str) -> None:
-    """A person's note on a cell."""
-    connection.execute(update(run).where(run.c.id == run_id).values(note=note))
 
 
 def add_rejects(connection: Connection, run_id: int, rejects: Sequence[Mapping[str, Any]]) -> None:

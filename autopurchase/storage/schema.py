@@ -139,13 +139,16 @@ run = Table(
     Column("done", Integer, nullable=False, server_default="0"),
     Column("total", Integer, nullable=False, server_default="0"),
     _text("error"),
-    _text("note"),
     _time("created_at", null=False),
     _time("started_at"),
     _time("beat_at"),  # last sign of life of what is carried out in the caller's own process
     _time("finished_at"),
     Index("ix_run_kind_created", "kind", "created_at"),
     Index("ix_run_session", "session_id", "id"),
+    Index("ix_run_kind", "kind", "id"),
+    Index("ix_run_state", "state", "id"),
+    Index("ix_run_actor", "actor", "id"),
+    Index("ix_run_created", "created_at", "id"),
 )
 
 session = Table(
@@ -658,7 +661,7 @@ run_note = Table(
     metadata,
     _id(),
     _ref("run_id", "run.id", index=True),
-    _ref("replaces", "run_note.id", null=True),  # the wording before
+    _ref("replaces", "run_note.id", null=True, unique=True),  # the wording before
     Column("actor", Text, nullable=False),
     _time("at", null=False),
     Column("text", Text, nullable=False),  # Markdown; empty: taken back

@@ -6,6 +6,7 @@ Streamlit's own binding writes the words shown, and forgets what is not drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -75,3 +76,15 @@ def text(label: str, key: str, **more: Any) -> str:
 def said(key: str) -> str:
     """What the address says of a choice that is not drawn."""
     return str(st.query_params.get(key, ""))
+
+
+def day(label: str, key: str, **more: Any) -> date | None:
+    """A day or none, as an ISO date in the address."""
+    if key not in st.session_state:
+        try:
+            st.session_state[key] = date.fromisoformat(st.query_params.get(key, ""))
+        except ValueError:
+            st.session_state[key] = None
+    value: date | None = st.date_input(label, key=key, format="YYYY-MM-DD", **more)
+    _store(key, value.isoformat() if value else None, None)
+    return value

@@ -1,17 +1,19 @@
-"""The journal's filter, its pages, and its cells."""
+"""The journal's list of cells: pages of it, one cell alone, and what to say where there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from autopurchase.services import notes
+from autopurchase.services.notes import Note
 from autopurchase.storage import cells as stored
-from autopurchase.storage import views
-from autopurchase.ui import address, run_cell, tables
+from autopurchase.storage import journal
+from autopurchase.ui import cells, run_cell, tables
 from autopurchase.ui.guard import Person
+from autopurchase.ui.journal_filter import PAGE, Wanted, said
 from autopurchase.ui.words import _, ago
 from autopurchase.ui.workspace import context, reading
 
@@ -22,65 +24,55 @@ ICONS = {
     "done": ":material/check_circle:",
     "failed": ":material/error:",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One cell (``run``), or a page of cells below ``before``."""
-
-    run: int = 0
-    before: int = 0
-    kind: str = ""
-    session: str = ""
-
-
-def draw_filter() -> Wanted:
-    """Draw the filters; a cell's number in the address shows that cell alone."""
-    run = _number("run")
-    if run:
-        st.page_link("pages/operate/journal.py", label=_("All cells"), icon=":material/arrow_back:")
-        return Wanted(run=run)
-    with reading() as connection:
-        sessions = views.names(connection)["sessions"]
-    hidden: Any = {"label_visibility": "collapsed", "bind": "query-params"}
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        kind = address.pills(_("Operation"), "journal_kind", list(tables.KINDS), tables.kind)
-        session = st.selectbox(
-            _("Session"), sessions, index=None, key="journal_session", placeholder=_("any session"), width=170, **hidden
-        )
-    return Wanted(0, _number("journal_before"), kind or "", session or "")
-
-
-def _number(key: str) -> int:
-    text = st.query_params.get(key, "")
-    return int(text) if text.isdigit() and len(text) < 12 else 0
+Row = Mapping[Any, Any]
 
 
 def cells_of(person: Person, wanted: Wanted) -> None:
     """Draw the cells."""
     rows = _read(wanted)
     if not rows:
-        words = _("There is no run {n}.").format(n=wanted.run) if wanted.run else _("Nothing has been done yet.")
-        st.info(words, icon=":material/menu_book:")
+        _nothing(wanted)
         return
     outcomes = _outcomes([row["id"] for row in rows if row["kind"] == "book"])
+    signed = notes.of_runs(context(), person.actor, [row["id"] for row in rows])
     for row in rows:
-        _cell(person, row, outcomes.get(row["id"], []), alone=bool(wanted.run))
+        _cell(person, row, outcomes.get(row["id"], []), signed.get(row["id"], []), alone=bool(wanted.run))
     if not wanted.run:
         _paging(wanted, rows)
 
 
-def _read(wanted: Wanted) -> Sequence[Mapping[Any, Any]]:
+def _read(wanted: Wanted) -> Sequence[Row]:
     with reading() as connection:
         if wanted.run:
             found = stored.one(connection, wanted.run)
             return [found] if found is not None else []
-        return stored.page(connection, limit=SIZE, before=wanted.before, kind=wanted.kind, session_name=wanted.session)
+        return journal.page(connection, wanted.filter, limit=SIZE, before=wanted.before)
 
 
-def _outcomes(run_ids: list[int]) -> dict[int, list[Mapping[Any, Any]]]:
+def _nothing(wanted: Wanted) -> None:
+    """An empty place says why it is empty and what to do."""
+    if wanted.run:
+        st.info(_("There is no run {n}.").format(n=wanted.run), icon=":material/menu_book:")
+    elif wanted.filtered or wanted.before:
+        cells.empty(_("No cell fits these filters."), icon="filter_alt_off")
+        _reach(wanted)
+    else:
+        words = _("Nothing has been done yet. Every import, booking and synchronization becomes a cell here.")
+        cells.empty(words, page="pages/operate/ready.py", label=_("Ready for purchase"), icon="menu_book")
+
+
+def _reach(wanted: Wanted) -> None:
+    """Say so when a search has not looked at everything."""
+    with reading() as connection:
+        reached = journal.reaches_all(connection, wanted.filter)
+    if not reached:
+        words = _("Only the newest {n} cells were searched: give a day or an operation to look further back.")
+        st.caption(words.format(n=f"{journal.NEAR:,}"))
+
+
+def _outcomes(run_ids: list[int]) -> dict[int, list[Row]]:
     """Lines by outcome for the booking runs of the page, in one query."""
-    found: dict[int, list[Mapping[Any, Any]]] = {}
+    found: dict[int, list[Row]] = {}
     if run_ids:
         with reading() as connection:
             for row in stored.outcome_counts(connection, run_ids):
@@ -88,38 +80,44 @@ def _outcomes(run_ids: list[int]) -> dict[int, list[Mapping[Any, Any]]]:
     return found
 
 
-def _cell(person: Person, row: Mapping[Any, Any], outcomes: list[Mapping[Any, Any]], *, alone: bool) -> None:
-    """One cell; its body runs only while it is open."""
-    said = run_cell.outcome_words(outcomes) or tables.summary(row)
+def _cell(person: Person, row: Row, outcomes: list[Row], signed: list[Note], *, alone: bool) -> None:
+    """One cell; its body is read and drawn only while it is open."""
+    words = run_cell.outcome_words(outcomes) or tables.summary(row)
     label = f"**[{row['id']}]** {title(row)}"
-    if said:
-        label += f" — {said}"
+    if words:
+        label += f" — {words}"
+    count = sum(bool(note.text) for note in signed)
+    if count:
+        label += f"  :material/sticky_note_2:{count if count > 1 else ''}"
     label += f"  :small[:gray[· {row['actor']} · {ago(row['created_at'], context().now())}]]"
     opened = st.expander(
         label, type="step", icon=ICONS.get(row["state"]), expanded=alone, key=f"cell-{row['id']}", on_change="rerun"
     )
     if opened.open:
         with opened:
-            run_cell.body(person, row, outcomes)
+            run_cell.body(person, row if alone else _whole(row["id"]), outcomes, signed)
 
 
-def title(row: Mapping[Any, Any]) -> str:
+def _whole(run_id: int) -> Row:
+    with reading() as connection:
+        return stored.one(connection, run_id) or {}
+
+
+def title(row: Row) -> str:
     """``Booking · main``: the operation and what it was done through."""
     return " · ".join(filter(None, (tables.kind(row["kind"]), row["session"] or row["source"] or "")))
 
 
-def _paging(wanted: Wanted, rows: Sequence[Mapping[Any, Any]]) -> None:
-    filters = {"journal_kind": wanted.kind, "journal_session": wanted.session}
-    query = {key: value for key, value in filters.items() if value}
+def _paging(wanted: Wanted, rows: Sequence[Row]) -> None:
     with st.container(horizontal=True, gap="small"):
         if wanted.before:
-            st.page_link(
-                "pages/operate/journal.py", label=_("Newest"), icon=":material/first_page:", query_params=query
-            )
+            st.page_link(PAGE, label=_("Newest"), icon=":material/first_page:", query_params=said())
         if len(rows) == SIZE:
             st.page_link(
-                "pages/operate/journal.py",
+                PAGE,
                 label=_("Older"),
                 icon=":material/chevron_right:",
-                query_params=query | {"journal_before": str(rows[-1]["id"])},
+                query_params=said() | {"journal_before": str(rows[-1]["id"])},
             )
+    if len(rows) < SIZE and wanted.filtered:
+        _reach(wanted)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.services import mapping
+from autopurchase.services import mapping, notes
 from autopurchase.services.mapping import MappingView
-from autopurchase.storage import runs
 from autopurchase.ui import feedback
 from autopurchase.ui.guard import Person
 from autopurchase.ui.mapping import open_product, said
@@ -36,8 +35,7 @@ def _remove(person: Person, view: MappingView) -> None:
         if not reason:
             raise BadInput(_("Say why the mapping is removed."))
         run = mapping.remove(context(), person.actor, view.source, view.product_key)
-        with context().db.write() as connection:
-            runs.set_note(connection, run, reason)
+        notes.add(context(), person.actor, run, reason)
         return run
 
     run = feedback.attempt(act)

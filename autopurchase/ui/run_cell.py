@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from autopurchase.domain.causes import cause
+from autopurchase.services.notes import Note
 from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
-from autopurchase.ui import downloads, drawer, feedback, tables
+from autopurchase.ui import downloads, drawer, notes, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.order import EVENTS, event_words
 from autopurchase.ui.words import _, plural, when, when_full
-from autopurchase.ui.workspace import context, reading
+from autopurchase.ui.workspace import reading
 
 Row = Mapping[Any, Any]
 #: booking state -> the heading it is counted under
@@ -41,7 +42,7 @@ def outcome_words(outcomes: Sequence[Row]) -> str:
     return " · ".join(f"{count} {words}" for words, count in parts.items())
 
 
-def body(person: Person, row: Row, outcomes: Sequence[Row]) -> None:
+def body(person: Person, row: Row, outcomes: Sequence[Row], signed: Sequence[Note]) -> None:
     """Draw the cell."""
     st.code(row["call"], language="python", wrap_lines=True)
     if row["state"] in ("queued", "running"):
@@ -56,6 +57,7 @@ def body(person: Person, row: Row, outcomes: Sequence[Row]) -> None:
     else:
         _changes(row["id"])
         _rejects(row["id"])
+    notes.show(person, signed)
     _foot(person, row)
 
 
@@ -201,17 +203,6 @@ def _rejects(run_id: int) -> None:
 
 def _foot(person: Person, row: Row) -> None:
     """Note, link, export, and planning the refused again."""
-    key = f"note-{row['id']}"
-    st.text_input(
-        _("Note"),
-        value=row["note"],
-        key=key,
-        placeholder=_("a note for whoever reads this later"),
-        on_change=_save_note,
-        args=(row["id"], key),
-        label_visibility="collapsed",
-        max_chars=500,
-    )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if row["kind"] == "book" and row["session"]:
             _again(person, row)
@@ -224,18 +215,9 @@ def _foot(person: Person, row: Row) -> None:
             on_click="ignore",
             key=f"export-{row['id']}",
         )
+        notes.add(person, row["id"])
         if str(row["id"]) != st.query_params.get("run"):
             tables.cell_link(row["id"], _("Link to this cell"))
-
-
-def _save_note(run_id: int, key: str) -> None:
-    note = st.session_state[key]
-
-    def save() -> None:
-        with context().db.write() as connection:
-            runs.set_note(connection, run_id, note)
-
-    feedback.attempt(save)
 
 
 def _again(person: Person, row: Row) -> None:

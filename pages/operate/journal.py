@@ -1,11 +1,11 @@
 """The journal: every operation as a numbered cell, newest first, with its call and what came of it."""
 
-from autopurchase.ui import cells, drawer, guard, journal
+from autopurchase.ui import cells, drawer, guard, journal, journal_filter
 from autopurchase.ui.words import _
 
 person = guard.require("viewer")
 
 cells.heading(_("Journal"), _("Every operation is a cell: In is the call, Out is what came of it."))
-wanted = journal.draw_filter()
+wanted = journal_filter.draw()
 journal.cells_of(person, wanted)
 drawer.show(person)

@@ -8,9 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import lines, plan
-from autopurchase.storage import cells, runs, views
-from autopurchase.ui import downloads, drawer
+from autopurchase.services import lines, notes, plan
+from autopurchase.services.notes import Note
+from autopurchase.storage import cells, journal, views
+from autopurchase.storage.journal import RunFilter
+from autopurchase.ui import downloads, drawer, guard
 from autopurchase.wiring import Workspace
 from tests.support.pages import open_app, sound
 
@@ -28,13 +30,21 @@ def open_journal(**query: str) -> AppTest:
 def run_of(workspace: Workspace, kind: str) -> int:
     """The newest run of this kind."""
     with workspace.context.db.read() as connection:
-        return int(cells.page(connection, limit=1, kind=kind)[0]["id"])
+        return int(journal.page(connection, RunFilter(kind=kind), limit=1)[0]["id"])
 
 
 def test_cells_are_listed_newest_first_and_filtered_by_the_address(full: Workspace) -> None:
     labels = [item.label for item in open_journal().expander]
     assert [label.split("]")[0] for label in labels] == ["**[3", "**[2", "**[1"]
     assert len(open_journal(journal_kind="import").expander) == 1
+    assert len(open_journal(journal_text="shop.plan", journal_session="1688-1").expander) == 1
+    assert len(open_journal(journal_from="2001-01-01").expander) == 3
+    nothing = open_journal(journal_kind="import", journal_actor="anna")
+    assert any("No cell fits" in item.value for item in nothing.markdown)
+
+
+def test_an_empty_journal_says_what_will_be_here(workspace: Workspace) -> None:
+    assert any("Nothing has been done yet" in item.value for item in open_journal().markdown)
 
 
 def test_a_cell_alone_shows_its_call_and_what_came_of_each_line(full: Workspace) -> None:
@@ -63,12 +73,26 @@ def test_refused_lines_that_are_ready_again_are_planned_again(full: Workspace) -
     assert plan.read(full.context, app.session_state[drawer.OPEN]).params["lines"] == held
 
 
-def test_a_note_is_kept(full: Workspace) -> None:
+def test_a_note_is_written_changed_and_taken_back(full: Workspace) -> None:
     run = run_of(full, "book")
     app = open_journal(run=str(run))
-    sound(app.text_input(key=f"note-{run}").set_value("called the seller").run())
-    with full.context.db.read() as connection:
-        assert runs.get(connection, run)["note"] == "called the seller"
+    app.text_area(key=f"note-new-{run}").set_value("**called** <b>the seller</b> ![](http://spy.example/1.png)")
+    sound(app.button(key=f"note-add-{run}").click().run())
+    (note,) = notes_of(full, run)
+    shown = [item.value for item in app.markdown if "called" in item.value]
+    assert shown == ["**called** &lt;b>the seller&lt;/b> &#33;[](http://spy.example/1.png)"], "no HTML, no picture"
+    app.text_area(key=f"note-text-{note.id}").set_value("called twice")
+    sound(app.button(key=f"note-save-{note.id}").click().run())
+    (note,) = notes_of(full, run)
+    assert (note.text, note.changed, note.actor) == ("called twice", True, guard.local_person().name)
+    sound(app.button(key=f"note-back-{note.id}").click().run())
+    assert [wording.text for wording in notes_of(full, run)[0].wordings][1:] == ["called twice", ""]
+    assert any("taken back" in item.value for item in app.markdown)
+
+
+def notes_of(workspace: Workspace, run: int) -> list[Note]:
+    """Notes on a cell."""
+    return notes.of_runs(workspace.context, Actor("eve", Role.VIEWER), [run])[run]
 
 
 def test_rejects_are_no_formulas(full: Workspace) -> None:

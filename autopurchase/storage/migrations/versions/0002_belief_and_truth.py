@@ -86,8 +86,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["replaces"], ["run_note.id"], name=op.f("fk_run_note_replaces")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_run_note_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_note")),
+        sa.UniqueConstraint("replaces", name=op.f("uq_run_note_replaces")),
     )
     op.create_index(op.f("ix_run_note_run_id"), "run_note", ["run_id"], unique=False)
+    _sign_notes()
+    for name, column in (("kind", "kind"), ("state", "state"), ("actor", "actor"), ("created", "created_at")):
+        op.create_index(f"ix_run_{name}", "run", [column, "id"], unique=False)
     op.create_table(
         "approval",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -216,3 +220,12 @@ def _add_split_from() -> None:
     """SQLite takes a reference only together with its column, which Alembic does not write."""
     kind = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
     op.execute(f"ALTER TABLE line ADD COLUMN split_from {kind} CONSTRAINT fk_line_split_from REFERENCES line (id)")
+
+
+def _sign_notes() -> None:
+    """Notes were a column that anybody could overwrite: nobody knows who wrote them, so they stay unsigned."""
+    op.execute(
+        "INSERT INTO run_note (run_id, actor, at, text) "
+        "SELECT id, '', coalesce(finished_at, created_at), note FROM run WHERE note <> '' ORDER BY id"
+    )
+    op.drop_column("run", "note")

@@ -1,0 +1,130 @@
+"""A cell of the journal as it is told: its result in one sentence, and its Out as tables, text and HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from autopurchase.domain.causes import cause
+from autopurchase.reports.journal.tables import html_table, text_of
+from autopurchase.services.journal import Cell
+
+OUTCOME = (
+    "number", "outcome", "cause", "sentence", "provider_order", "provider_state", "title", "quantity", "reference",
+)  # fmt: skip
+OUTCOME_HIDDEN = ("reference",)
+CHANGE = ("at", "number", "kind", "detail")
+REJECT = ("position", "reason", "row")
+_OUTCOMES = {"confirmed": "booked", "queued": "waiting", "sending": "unknown"}
+
+
+class Told(NamedTuple):
+    """One table of a cell's Out."""
+
+    title: str
+    rows: list[dict[str, Any]]
+    columns: tuple[str, ...]
+
+
+def result(cell: Cell) -> str:
+    """Out in one sentence."""
+    run = cell.run
+    if run["error"]:
+        return str(run["error"])
+    if not cell.lines:
+        return told_figures(run["out"]) or str(run["state"])
+    rows = [outcome_row(row) for row in cell.lines]
+    counts = Counter(row["outcome"] for row in rows)
+    causes = Counter(cause(row["cause"]).label.lower() for row in rows if row["cause"])
+    parts = [f"{count} {word}" for word, count in counts.items()]
+    return ", ".join(parts + [f"{count} because: {word}" for word, count in causes.items()])
+
+
+def tables(cell: Cell) -> list[Told]:
+    """What became of lines, what happened to them, what was refused; empty tables are left out."""
+    shown = tuple(name for name in OUTCOME if name not in OUTCOME_HIDDEN)
+    found = [
+        Told("Lines", [outcome_row(row) for row in cell.lines], shown),
+        Told("Changes", [change_row(row) for row in cell.changes], CHANGE),
+        Told("Not taken", [reject_row(row) for row in cell.rejects], REJECT),
+    ]
+    return [each for each in found if each.rows]
+
+
+def heading(cell: Cell) -> str:
+    """``done · 4 booked · anna, 2026-11-23 14:05 UTC``."""
+    run = cell.run
+    return f"{run['state']} · {result(cell)} · {run['actor']}, {text_of(run['created_at'])}"
+
+
+def html(cell: Cell) -> str:
+    """Out as HTML; every word in it is escaped."""
+    parts = [f"<p>Out [{cell.number}]: {escape(heading(cell))}</p>"]
+    for told in tables(cell):
+        parts.append(f"<p>{escape(told.title)}</p>{html_table(told.rows, told.columns)}")
+    return f"<div>{''.join(parts)}</div>"
+
+
+def outcome_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What became of one line of a booking run: booked, refused, waiting, unknown or ended."""
+    return {
+        "number": row["number"],
+        "outcome": _OUTCOMES.get(row["state"], row["state"]),
+        "cause": row["cause"],
+        "sentence": row["sentence"],
+        "provider_order": row["provider_order_id"] or "",
+        "provider_state": row["provider_state"] or "",
+        "title": row["title"],
+        "quantity": row["quantity"],
+        "reference": row["out_order_id"],
+    }
+
+
+def change_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What happened to one line."""
+    return {"at": row["at"], "number": row["number"], "kind": row["kind"], "detail": detail(row["data"])}
+
+
+def reject_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """One input row that was refused."""
+    return {"position": row["position"], "reason": row["reason"], "row": detail(row["row"])}
+
+
+def told_figures(out: Mapping[str, Any]) -> str:
+    """``{"lines": {"new": 3}, "left": 1}`` -> ``lines: 3 new; 1 left``; noughts are left out."""
+    parts = []
+    for name, value in out.items():
+        if isinstance(value, Mapping):
+            inner = ", ".join(f"{count} {word}" for word, count in value.items() if count)
+            parts += [f"{name}: {inner}"] if inner else []
+        elif value:
+            parts.append(f"{value} {name.replace('_', ' ')}")
+    return "; ".join(parts)
+
+
+def detail(data: Mapping[str, Any]) -> str:
+    """``{"cause": "out_of_stock"}`` -> ``cause: out_of_stock``."""
+    return ", ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None))
+
+
+def listed(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Cells as rows of a list."""
+    return [
+        {
+            "number": cell.number,
+            "kind": cell.run["kind"],
+            "state": cell.run["state"],
+            "session": cell.run["session"] or cell.run["source"] or "",
+            "actor": cell.run["actor"],
+            "at": cell.run["created_at"],
+            "call": cell.run["call"],
+            "result": result(cell),
+            "notes": sum(bool(note.text) for note in cell.notes),
+        }
+        for cell in cells
+    ]
+
+
+LISTED = ("number", "kind", "state", "session", "actor", "at", "call", "result", "notes")

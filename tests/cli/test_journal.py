@@ -1,0 +1,25 @@
+"""``journal``: lists, single cells, notes."""
+
+from tests.cli.conftest import Shell
+
+
+def test_the_journal_is_listed_shown_and_noted(shell: Shell) -> None:
+    shell.connect()
+    shell.import_orders(6)
+    number = shell.numbers()[0]
+    shell("line", "status", number, "--to", "price_confirmation", "--json")
+    runs = shell("journal", "list", "--json").json["runs"]
+    assert [run["kind"] for run in runs] == ["status", "import"]
+    assert [run["number"] for run in shell("journal", "list", "--text", number, "--json").json["runs"]] == [2, 1]
+    assert shell("journal", "list", "--kind", "book").out == "No run fits.\n"
+    assert shell("journal", "list", "--from", "yesterday").code == 2
+    shown = shell("journal", "show", "2", "--json").json
+    assert shown["call"].startswith("shop.change_status(")
+    assert [row["number"] for row in shown["changes"]] == [number]
+    noted = shell("journal", "note", "2", "the price **rose**", "--json").json["notes"]
+    assert noted[0]["text"] == "the price **rose**"
+    assert "the price **rose**" in shell("journal", "show", "2").out
+    (changed,) = shell("journal", "note", "2", "no", "--instead-of", str(noted[0]["id"]), "--json").json["notes"]
+    assert (changed["text"], changed["changed"]) == ("no", True)
+    assert shell("journal", "note", "2", "", "--instead-of", str(changed["id"])).out == "The cell has no note.\n"
+    assert shell("journal", "show", "99").code == 2
