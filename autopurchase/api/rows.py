@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autopurchase.domain.journal import Note
 from autopurchase.domain.money import Money
-from autopurchase.services.notes import Note
 
 #: columns of a list of lines
 LINE = (

@@ -10,6 +10,7 @@ from typing import Any
 from autopurchase.api.rows import NOTE, note_row
 from autopurchase.api.table import Table, html_table
 from autopurchase.api.who import local_actor
+from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
 from autopurchase.reports.journal import cell
@@ -122,7 +123,7 @@ class Run:
         follow(self._workspace, [self.number], timeout=timeout, tell=tell)
         return self
 
-    def _cell(self) -> journal.Cell:
+    def _cell(self) -> Cell:
         return journal.read(self._workspace.context, self._actor, [self.number])[0]
 
     def summary(self) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from autopurchase.domain.errors import BadInput
+from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import notes
 from autopurchase.services.context import Context
-from autopurchase.services.notes import Note
 from autopurchase.storage import cells, journal, runs
 from autopurchase.storage.database import Row
 from autopurchase.storage.journal import RunFilter
@@ -21,22 +19,6 @@ __all__ = ["Cell", "RunFilter", "listing", "read"]
 MOST_CELLS = 1_000
 #: lines, changes and rejects of one cell that are read
 MOST_ROWS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One run whole. ``lines``: what became of each line of a booking; ``changes``: what happened to lines."""
-
-    run: Mapping[Any, Any]
-    lines: Sequence[Row] = ()
-    changes: Sequence[Row] = ()
-    rejects: Sequence[Row] = ()
-    notes: Sequence[Note] = field(default=())
-
-    @property
-    def number(self) -> int:
-        """Its number."""
-        return int(self.run["id"])
 
 
 def listing(ctx: Context, actor: Actor, wanted: RunFilter, *, limit: int = 20, before: int = 0) -> Sequence[Row]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.errors import BadInput, Drifted, NotAllowed
+from autopurchase.domain.journal import Note, Wording
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services.context import Context
 from autopurchase.storage import notes as stored
@@ -16,48 +15,6 @@ from autopurchase.storage.database import Connection, Row
 
 #: characters of a note
 LONGEST = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What a note said from ``at`` on; empty: it was taken back."""
-
-    actor: str
-    at: datetime
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A note with all its wordings, oldest first. ``id`` is that of the latest; an empty actor left no name."""
-
-    id: int
-    run: int
-    wordings: tuple[Wording, ...]
-
-    @property
-    def text(self) -> str:
-        """What it says now; empty when it was taken back."""
-        return self.wordings[-1].text
-
-    @property
-    def actor(self) -> str:
-        """Who wrote it."""
-        return self.wordings[0].actor
-
-    @property
-    def at(self) -> datetime:
-        """When it was written."""
-        return self.wordings[0].at
-
-    @property
-    def changed(self) -> bool:
-        """Whether it has said something else before."""
-        return len(self.wordings) > 1
-
-    def may_change(self, actor: Actor) -> bool:
-        """Whoever wrote it may, and administrators."""
-        return actor.name == self.actor or actor.role >= Role.ADMINISTRATOR
 
 
 def add(ctx: Context, actor: Actor, run_id: int, text: str) -> int:

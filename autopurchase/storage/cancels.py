@@ -23,7 +23,7 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[int, 
     """Insert cancels; provider order -> id of those that are new: an order with an open one gets no second."""
     if not rows:
         return {}
-    statement = insert_new(connection, cancel).returning(cancel.c.provider_order_id, cancel.c.id)
+    statement = insert_new(connection.dialect.name, cancel).returning(cancel.c.provider_order_id, cancel.c.id)
     return {int(order): int(key) for order, key in connection.execute(statement, list(rows))}
 
 

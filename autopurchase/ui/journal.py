@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from autopurchase.domain.journal import Note
 from autopurchase.services import notes
-from autopurchase.services.notes import Note
 from autopurchase.storage import cells as stored
 from autopurchase.storage import journal
 from autopurchase.ui import cells, run_cell, tables

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from autopurchase.domain.journal import Note
 from autopurchase.domain.markdown import harmless
 from autopurchase.domain.roles import Role
 from autopurchase.services import notes
-from autopurchase.services.notes import Note
 from autopurchase.ui import feedback
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, plural, when_full

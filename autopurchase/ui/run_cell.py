@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from autopurchase.domain.causes import cause
-from autopurchase.services.notes import Note
+from autopurchase.domain.journal import Note
 from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
 from autopurchase.ui import downloads, drawer, notes, tables

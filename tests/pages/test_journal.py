@@ -7,9 +7,9 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from autopurchase.domain.journal import Note
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import lines, notes, plan
-from autopurchase.services.notes import Note
 from autopurchase.storage import cells, journal, views
 from autopurchase.storage.journal import RunFilter
 from autopurchase.ui import downloads, drawer, guard

@@ -8,8 +8,8 @@ from html import escape
 from typing import Any, NamedTuple
 
 from autopurchase.domain.causes import cause
+from autopurchase.domain.journal import Cell
 from autopurchase.reports.journal.tables import html_table, text_of
-from autopurchase.services.journal import Cell
 
 OUTCOME = (
     "number", "outcome", "cause", "sentence", "provider_order", "provider_state", "title", "quantity", "reference",
