@@ -52,6 +52,7 @@ CAUSES: dict[str, Cause] = {
         Cause("cancel_asked", "Cancel asked", "Wait: what became of it is read back from the marketplace.", False),
         Cause("cancel_refused", "Cancel refused", "It lives on there: pay it, or cancel it on the site.", True),
         Cause("paid_meanwhile", "Cancel refused: paid", "Ask for a refund on the marketplace's site.", True),
+        Cause("not_whole", "Holds other lines too", "Include the others: an order is cancelled whole.", False),
         Cause("unbound", "Unbound", "Its provider order lives on: bind or cancel that, then return to ready.", True),
         Cause("price_raised", "Seller raised the price", "Accept the new price, or cancel at provider.", True),
         Cause("differs", "Differs from the plan", "Compare, then accept it or cancel at provider.", True),

@@ -58,6 +58,5 @@ def summary(tx: Connection, run: Mapping[Any, Any]) -> dict[str, Any]:
         orders[word] = orders.get(word, 0) + int(row["orders"])
         if row["cause"] and word == "refused":
             causes[row["cause"]] = causes.get(row["cause"], 0) + int(row["orders"])
-    return {"orders": orders, "causes": causes} | {
-        name: run["params"][name] for name in ("withdrawn", "left") if run["params"].get(name)
-    }
+    given = {"withdrawn": run["params"].get("withdrawn", 0), "left": len(run["params"].get("left", ()))}
+    return {"orders": orders, "causes": causes} | {name: count for name, count in given.items() if count}

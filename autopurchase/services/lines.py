@@ -20,7 +20,7 @@ def change_status(ctx: Context, actor: Actor, picks: Mapping[str, int], to: Line
     """
     actor.require(Role.OPERATOR)
     with ctx.db.write() as tx:
-        rows = _seen(tx, picks)
+        rows = seen(tx, picks)
         for row in rows.values():
             check_move(LineStatus(row["status"]), PurchaseState(row["purchase"]), to, reason)
         call = f'shop.change_status({list(rows)!r}, to="{to.value}", reason={reason!r})'
@@ -34,7 +34,7 @@ def make_ready(ctx: Context, actor: Actor, picks: Mapping[str, int], reason: str
     if not reason.strip():
         raise BadInput("Returning lines to ready needs a reason.")
     with ctx.db.write() as tx:
-        rows = _seen(tx, picks)
+        rows = seen(tx, picks)
         wrong = [number for number, row in rows.items() if row["purchase"] != PurchaseState.PROBLEM]
         if wrong:
             raise BadInput(f"Only held lines return to ready; these are not held: {', '.join(wrong[:10])}.")
@@ -61,7 +61,8 @@ def versions(ctx: Context, numbers: list[str]) -> dict[str, int]:
         return {number: row["version"] for number, row in lines.find(tx, numbers).items()}
 
 
-def _seen(tx: Connection, picks: Mapping[str, int]) -> dict[str, Row]:
+def seen(tx: Connection, picks: Mapping[str, int]) -> dict[str, Row]:
+    """The picked lines (number -> version seen). Raises BadInput for none, Drifted for those that changed since."""
     if not picks:
         raise BadInput("Pick at least one line.")
     rows = lines.find(tx, picks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -184,6 +185,13 @@ def _part_done(tx: Connection, outcome: Outcome) -> None:
     ended = runs.get(tx, run_id)["state"] == "done" if counted else runs.count_done(tx, run_id)
     if ended:
         runs.finish(tx, run_id, at=outcome.at, out=summary(tx, run_id))
+
+
+def parts_ended(tx: Connection, ended: Mapping[int, int], at: datetime) -> None:
+    """Queued bookings (booking -> its run) reached an end without a call; a run's last one closes its cell."""
+    for run_id, parts in sorted(Counter(ended.values()).items()):
+        if runs.count_done(tx, run_id, parts):
+            runs.finish(tx, run_id, at=at, out=summary(tx, run_id))
 
 
 def summary(tx: Connection, run_id: int) -> dict[str, Any]:

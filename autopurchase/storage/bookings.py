@@ -214,6 +214,22 @@ def free_lines(connection: Connection, booking_line_ids: Sequence[int]) -> None:
         connection.execute(update(booking_line).where(booking_line.c.id.in_(part)).values(live=False))
 
 
+def lock_all(connection: Connection, booking_ids: Sequence[int]) -> dict[int, RowMapping]:
+    """Bookings by id, locked in id order for this transaction."""
+    found: dict[int, RowMapping] = {}
+    for part in chunks(sorted(booking_ids)):
+        query = select(booking).where(booking.c.id.in_(part)).order_by(booking.c.id).with_for_update()
+        found.update({row["id"]: row for row in connection.execute(query).mappings()})
+    return found
+
+
+def withdraw(connection: Connection, booking_ids: Sequence[int], at: datetime, cause: str, sentence: str) -> None:
+    """End queued bookings unsent."""
+    values = {"state": BookingState.REFUSED.value, "cause": cause, "sentence": sentence, "finished_at": at}
+    for part in chunks(booking_ids):
+        connection.execute(update(booking).where(booking.c.id.in_(part)).values(**values))
+
+
 def end_without_lines(connection: Connection, booking_ids: Sequence[int], at: datetime) -> None:
     """End confirmed bookings none of whose lines is live any more."""
     for part in chunks(booking_ids):

@@ -12,7 +12,7 @@ from autopurchase.domain.cancel import OPEN, CancelState
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.lines import chunks
-from autopurchase.storage.schema import booking_line, cancel, line, provider_order
+from autopurchase.storage.schema import booking, booking_line, cancel, line, provider_order, session
 
 _OPEN = [state.value for state in sorted(OPEN)]
 #: as the text that the partial indexes over open cancels have: with parameters no database could use them
@@ -112,16 +112,72 @@ def counts_of(connection: Connection, run_id: int) -> list[RowMapping]:
 
 
 def live_lines(connection: Connection, order_keys: Sequence[int]) -> Sequence[RowMapping]:
-    """Lines that are live on these provider orders: order_key, line_id, number, booking_id."""
+    """Lines that are live on these provider orders, with what they are tied to (see `_HELD`)."""
+    return _held(connection, booking_line.c.provider_order_id, order_keys)
+
+
+def held_by(connection: Connection, booking_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Lines that these bookings hold, in the shape of `live_lines`."""
+    return _held(connection, booking_line.c.booking_id, booking_ids)
+
+
+def held_of(connection: Connection, line_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Those of these lines that a booking holds, in the shape of `live_lines`."""
+    return _held(connection, booking_line.c.line_id, line_ids)
+
+
+def held_in_run(connection: Connection, run_id: int) -> Sequence[RowMapping]:
+    """Lines that bookings of this run still hold, in the shape of `live_lines`."""
+    query = _HELD.where(booking_line.c.live, booking.c.run_id == run_id).order_by(booking_line.c.line_id)
+    return connection.execute(query).mappings().all()
+
+
+_HELD = (
+    select(
+        booking_line.c.id.label("tie"),
+        booking_line.c.line_id,
+        booking_line.c.booking_id,
+        booking_line.c.quantity,
+        booking_line.c.provider_order_id.label("order_key"),
+        line.c.order_id,
+        line.c.number,
+        line.c.version,
+        line.c.title,
+        line.c.purchase,
+        booking.c.state.label("booking_state"),
+        booking.c.out_order_id,
+        booking.c.run_id,
+        booking.c.session_id,
+        booking.c.total_minor,
+    )
+    .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+    .join(booking, booking_line.c.booking_id == booking.c.id)
+)
+
+
+def _held(connection: Connection, column: ColumnElement[int], keys: Sequence[int]) -> Sequence[RowMapping]:
+    found: list[RowMapping] = []
+    for part in chunks(keys):
+        query = _HELD.where(booking_line.c.live, column.in_(part)).order_by(booking_line.c.line_id)
+        found += connection.execute(query).mappings().all()
+    return found
+
+
+def of_run(connection: Connection, run_id: int) -> Sequence[RowMapping]:
+    """Every cancel of a run with its order and session, in order: what the journal shows."""
     query = (
         select(
-            booking_line.c.provider_order_id.label("order_key"),
-            booking_line.c.line_id,
-            booking_line.c.booking_id,
-            line.c.number,
+            cancel,
+            provider_order.c.provider_order_id.label("number"),
+            provider_order.c.state.label("order_state"),
+            provider_order.c.total_fen,
+            session.c.name.label("session"),
+            session.c.provider.label("session_provider"),
+            session.c.base_url.label("session_url"),
         )
-        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
-        .where(booking_line.c.live, booking_line.c.provider_order_id.in_(order_keys))
-        .order_by(booking_line.c.line_id)
+        .join_from(cancel, provider_order)
+        .join(session, cancel.c.session_id == session.c.id)
+        .where(cancel.c.run_id == run_id)
+        .order_by(cancel.c.id)
     )
     return connection.execute(query).mappings().all()

@@ -82,6 +82,22 @@ def by_keys(connection: Connection, keys: Sequence[int]) -> Sequence[RowMapping]
     return connection.execute(query).mappings().all()
 
 
+def release_empty(connection: Connection, keys: Sequence[int]) -> int:
+    """Orders that hold no live line any more belong to no booking; how many there are."""
+    held = select(booking_line.c.provider_order_id).where(
+        booking_line.c.live, booking_line.c.provider_order_id.in_(keys)
+    )
+    empty = update(provider_order).where(provider_order.c.id.in_(keys), provider_order.c.id.not_in(held))
+    return connection.execute(empty.values(booking_id=None)).rowcount
+
+
+def numbered(connection: Connection, numbers: Sequence[str]) -> Sequence[RowMapping]:
+    """Provider orders of these marketplace numbers, of any session; those that are bound first."""
+    query = select(provider_order).where(provider_order.c.provider_order_id.in_(numbers))
+    query = query.order_by(provider_order.c.booking_id.is_(None), provider_order.c.id)
+    return connection.execute(query).mappings().all()
+
+
 def lock(connection: Connection, key: int) -> RowMapping:
     """One provider order by row id, locked for this transaction."""
     query = select(provider_order).where(provider_order.c.id == key)

@@ -80,13 +80,16 @@ def progress(connection: Connection, run_id: int, done: int, total: int | None =
 
 
 _COUNT_DONE = (
-    update(run).where(run.c.id == bindparam("key")).values(done=run.c.done + 1).returning(run.c.done, run.c.total)
+    update(run)
+    .where(run.c.id == bindparam("key"))
+    .values(done=run.c.done + bindparam("parts"))
+    .returning(run.c.done, run.c.total)
 )
 
 
-def count_done(connection: Connection, run_id: int) -> bool:
-    """One more part of the run is finished; True when it was the last."""
-    done, total = connection.execute(_COUNT_DONE, {"key": run_id}).one()
+def count_done(connection: Connection, run_id: int, parts: int = 1) -> bool:
+    """So many more parts of the run are finished; True when the last is."""
+    done, total = connection.execute(_COUNT_DONE, {"key": run_id, "parts": parts}).one()
     return bool(done >= total)
 
 
