@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from autopurchase.domain.provider_order import ProviderOrder
-from autopurchase.domain.purchase import Account, Cancelled, PayLink, Placed, Preview, Purchase
+from autopurchase.domain.purchase import Account, Cancelled, OrderIds, PayLink, Placed, Preview, Purchase, PurchaseLine
 from autopurchase.domain.session import Grade, SessionConfig, Tokens
 from autopurchase.domain.shop import Reject, ShopOrder
 
@@ -129,6 +129,10 @@ class Provider(Protocol):
 
     def preview(self, purchase: Purchase) -> Preview:
         """What the purchase would be now: availability, prices, freight. Creates nothing."""
+        ...
+
+    def order_ids(self, lines: Sequence[PurchaseLine]) -> dict[str, OrderIds]:
+        """How orders show these lines, by our number; a line that cannot be told of now is left out. Reads only."""
         ...
 
     def create(self, purchase: Purchase, reference: str) -> Placed:

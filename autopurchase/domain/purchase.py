@@ -59,6 +59,15 @@ class PreviewLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderIds:
+    """The ids under which a marketplace's orders show an item: not everywhere those of its page."""
+
+    item_id: str
+    sku_id: str = ""
+    spec_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A checked purchase: goods, freight and total in CNY now; ``prepared`` goes back to the provider at create."""
 

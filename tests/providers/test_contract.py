@@ -343,3 +343,14 @@ def test_reads_that_keep_failing_are_not_sent_never_unknown(bench: Bench, fault:
     bench.fault(fault, on="*", seconds=20)
     with pytest.raises(ProviderDown):
         bench.open(bench.config(timeout=0.5)).get(number)
+
+
+# --- which line is which ---
+
+
+def test_orders_show_the_lines_under_the_ids_that_were_told(bench: Bench) -> None:
+    asked = bench.purchase(lines=2)
+    number = place_one(bench, lines=2)
+    told = bench.open().order_ids(asked.lines)
+    shown = {(line.item_id, line.sku_id, line.spec_id) for line in bench.open().get(number).lines}
+    assert {(ids.item_id, ids.sku_id, ids.spec_id) for ids in told.values()} == shown

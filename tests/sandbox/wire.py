@@ -60,7 +60,7 @@ class Taobao:
 
     def call(self, path: str, **business: str) -> dict[str, Any]:
         """Send a form call; the JSON document."""
-        return dict(self.raw(path, **business).json())
+        return dict(self.raw(path, 20, **business).json())
 
     def create_params(self, reference: str, picks: list[Pick], **more: str) -> dict[str, str]:
         """Parameters of a create call."""
@@ -113,7 +113,7 @@ class Alibaba:
 
     def call(self, api: str, **business: str) -> Any:
         """Send a form call; the JSON document."""
-        return self.raw(api, **business).json()
+        return self.raw(api, 20, **business).json()
 
     def create_params(self, reference: str, picks: list[Pick], **more: str) -> dict[str, str]:
         """Parameters of preview and create."""

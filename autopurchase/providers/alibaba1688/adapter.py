@@ -15,11 +15,13 @@ from autopurchase.domain.provider_order import ProviderOrder
 from autopurchase.domain.purchase import (
     Account,
     Cancelled,
+    OrderIds,
     PayLink,
     Placed,
     PlacedOrder,
     Preview,
     Purchase,
+    PurchaseLine,
 )
 from autopurchase.domain.session import Tokens
 from autopurchase.ports import Clock, Manifest, TokenStore
@@ -84,6 +86,10 @@ class Alibaba1688:
             return previewing.read(document, raw, purchase, self._options)
 
         return self._read("preview", asking.preview(purchase, self._options, flow), parse)
+
+    def order_ids(self, lines: Sequence[PurchaseLine]) -> dict[str, OrderIds]:
+        """Orders show the ids of the offers' own pages."""
+        return {line.number: OrderIds(line.item_id, line.sku_id, line.spec_id) for line in lines}
 
     def get(self, provider_order_id: str) -> ProviderOrder:
         """The detail, and the parcels of an order that was sent."""

@@ -14,6 +14,7 @@ from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.purchase import (
     Account,
     Cancelled,
+    OrderIds,
     PayLink,
     Placed,
     Preview,
@@ -126,6 +127,12 @@ class TaobaoProvider:
         reader = self._reader()
         return previews.preview(purchase, checked, data, reader, reader.raw(document))
 
+    def order_ids(self, lines: Sequence[PurchaseLine]) -> dict[str, OrderIds]:
+        """Distribution ids, each item looked up once: orders show no others."""
+        known = self._items(lines)
+        found = {line.number: previews.order_ids(line, known[line.item_id]) for line in lines}
+        return {number: ids for number, ids in found.items() if ids is not None}
+
     def get(self, provider_order_id: str) -> ProviderOrder:
         """One order, and the logistics of its shipped lines."""
         number = as_int(provider_order_id)
@@ -223,11 +230,11 @@ class TaobaoProvider:
     # --- items ---
 
     def _prepare(self, purchase: Purchase) -> list[PreviewLine]:
-        known: dict[str, previews.Item] = {}
-        for line in purchase.lines:
-            if line.item_id not in known:
-                known[line.item_id] = self._item(line.item_id)
+        known = self._items(purchase.lines)
         return [previews.prepare(line, known[line.item_id], previews.wanted(purchase, line)) for line in purchase.lines]
+
+    def _items(self, lines: Sequence[PurchaseLine]) -> dict[str, previews.Item]:
+        return {item_id: self._item(item_id) for item_id in dict.fromkeys(line.item_id for line in lines)}
 
     def _item(self, item_id: str) -> previews.Item:
         """The item; one that the marketplace refuses is unavailable, but a refused session is raised."""

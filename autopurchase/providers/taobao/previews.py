@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from autopurchase.domain.money import Money, from_fen
-from autopurchase.domain.purchase import Preview, PreviewLine, Purchase, PurchaseLine
+from autopurchase.domain.purchase import OrderIds, Preview, PreviewLine, Purchase, PurchaseLine
 from autopurchase.providers.lenient import as_dict, as_int, as_list, as_text
 from autopurchase.providers.taobao.translate import Reader, fen, line_totals
 
@@ -52,6 +52,12 @@ def item(data: Mapping[str, Any], price_field: str) -> Item:
 def _options(properties: Sequence[Mapping[str, Any]]) -> str:
     named = ((as_text(each.get("prop_name")), as_text(each.get("value_name"))) for each in properties)
     return "; ".join(f"{name}: {value}" if name else value for name, value in named if value)
+
+
+def order_ids(line: PurchaseLine, found: Item) -> OrderIds | None:
+    """The distribution ids of a line; without that of its SKU where the item has no such one, None without an item."""
+    sku = (found.skus or {}).get(line.sku_id)
+    return OrderIds(found.mp_id, sku.mp_sku_id if sku else "") if found.mp_id else None
 
 
 def prepare(line: PurchaseLine, found: Item, wanted: int) -> PreviewLine:
