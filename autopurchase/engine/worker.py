@@ -28,7 +28,7 @@ from autopurchase.engine.queue import (
     CHECK_PLAN,
     WRITE_BACK,
 )
-from autopurchase.services import cancel, import_orders, plan, purchase, rates, sync, write_back
+from autopurchase.services import bind, cancel, import_orders, plan, purchase, rates, sync, write_back
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, cancels, plans, write_backs
 
@@ -48,6 +48,7 @@ RETENTION = timedelta(days=7)
 #: who checks a plan, by its kind (empty: a plan to book)
 CHECKS: dict[str, Callable[[Context, str], None]] = {
     "": plan.check,
+    "bind": bind.check,
 }
 
 
