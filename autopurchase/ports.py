@@ -61,10 +61,14 @@ class Queue(Protocol):
 
 
 class Pace(Protocol):
-    """The session's call limiter, passed before every HTTP call of a session."""
+    """The session's call limiter, passed before every HTTP call of a session: `soon`, connect, `wait`, send."""
+
+    def soon(self) -> None:
+        """Reserve the next call slot of the session and sleep until shortly before it comes."""
+        ...
 
     def wait(self) -> None:
-        """Reserve the next call slot of the session and sleep until it comes."""
+        """Sleep until the slot comes. Called right before the bytes leave: what is late here is given a new slot."""
         ...
 
 

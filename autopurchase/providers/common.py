@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from autopurchase.domain.errors import (
     Unknown,
 )
 from autopurchase.ports import Pace
+from autopurchase.providers.leaving import Leave, LeavingAdapter
 from autopurchase.providers.redaction import redacted
 
 T = TypeVar("T")
@@ -134,7 +136,7 @@ def throttled(seconds: float | None, raw: str) -> RateLimited:
 
 
 class Transport:
-    """HTTP to one origin. ``pace`` is passed before every request (None: calls outside a session).
+    """HTTP to one origin. ``pace`` is passed right before every request leaves (None: calls outside a session).
 
     Reads share a pool of connections. A write opens its own, or uses the one of the write just before: an idle
     connection that the other side has just dropped would make an outcome unknown without need.
@@ -153,8 +155,9 @@ class Transport:
         self._timeout = timeout
         self._pace = pace
         self._sleep = sleep
-        self._session = _http_session(self._origin, pool)
-        self._writer = _http_session(self._origin, 1)
+        self._own = threading.local()  # of a request under way: when it left
+        self._session = _http_session(self._origin, pool, self._leave)
+        self._writer = _http_session(self._origin, 1, self._leave)
         self._written = 0.0  # time.monotonic() of the last answer to a write
 
     def read(self, build: Callable[[], Call], parse: Callable[[Answer], T], attempts: int = READ_ATTEMPTS) -> T:
@@ -184,7 +187,7 @@ class Transport:
         self, session: requests.Session, build: Callable[[], Call], parse: Callable[[Answer], T]
     ) -> T | _Failed:
         if self._pace is not None:
-            self._pace.wait()
+            self._pace.soon()
         if session is self._writer:
             self._drop_doubtful()
         answer = self._send(session, build())
@@ -203,8 +206,13 @@ class Transport:
         if not shortest <= time.monotonic() - self._written <= longest:
             self._writer.close()
 
+    def _leave(self) -> None:
+        """The connection is open, and nothing has been sent."""
+        if self._pace is not None:
+            self._pace.wait()
+        self._own.left = time.monotonic()
+
     def _send(self, session: requests.Session, call: Call) -> Answer | _Failed:
-        deadline = time.monotonic() + self._timeout
         try:
             with session.request(
                 call.method,
@@ -217,7 +225,7 @@ class Transport:
                 allow_redirects=False,  # a redirect would carry tokens to another host
                 stream=True,
             ) as response:
-                body = _body(response, deadline)
+                body = _body(response, self._own.left + self._timeout)
                 return Answer(response.status_code, dict(response.headers), body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             # the exception's text holds the address, perhaps with a token: it is not kept
@@ -247,11 +255,11 @@ def origin(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _http_session(base: str, pool: int) -> requests.Session:
+def _http_session(base: str, pool: int, leave: Leave) -> requests.Session:
     session = requests.Session()
     # no proxy on the way to this machine
     session.trust_env = urlsplit(base).hostname not in {"127.0.0.1", "localhost", "::1"}
-    session.mount(base, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0))
+    session.mount(base, LeavingAdapter(leave, pool_connections=1, pool_maxsize=pool, max_retries=0))
     return session
 
 

@@ -21,6 +21,8 @@ from autopurchase.storage.database import Connection
 _MARGIN = 5.0
 #: slots that may slip by before a call is given up as not sent
 _SLOTS_TRIED = 20
+#: how long (seconds) before its slot a call connects
+_NEAR = 0.5
 _RENEWAL = "renew:{}"
 #: tokens are read again after this; one that was replaced meanwhile is rejected, and then read at once
 _KEPT_SECONDS = 2.0
@@ -68,16 +70,23 @@ class SessionPace:
     """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
 
     ``reserve`` takes every further slot inside the given transaction, a lead (seconds) from now at the earliest, and
-    returns the seconds until it comes (default: just that); it may renew what must outlive the call, and raise what the
-    call then ends with. ``lead`` is what committing a reservation takes here, learnt from slots that slipped by.
+    returns when it comes (default: just that); it may renew what must outlive the call, and raise what the call then
+    ends with. Moments are of time.monotonic(). ``lead`` is what committing a reservation and connecting take here,
+    learnt from slots that slipped by.
     """
 
     ctx: Context
     session_id: int
     per_second: float
-    first: float | None = None  # time.monotonic() when the reserved slot comes
+    first: float | None = None  # when the reserved slot comes
     reserve: Callable[[Connection, float], float] | None = None
     lead: float = 0.0
+
+    def soon(self) -> None:
+        """Sleep until shortly before this call's slot: time to connect, but an open connection must not wait long."""
+        if self.first is None:
+            self.first = self._reserve()
+        time.sleep(max(0.0, self.first - _NEAR - time.monotonic()))
 
     def wait(self) -> None:
         """Sleep until this call's slot comes; a slot that has slipped by is given up for a new one."""
@@ -95,13 +104,11 @@ class SessionPace:
         raise NotSent(sentence, cause="throttled", retry_after=1.0)
 
     def _reserve(self) -> float:
-        """When the next slot comes, on this machine's monotonic clock."""
+        """When the next slot comes."""
         with self.ctx.db.write() as tx:
             if self.reserve:
-                pause = self.reserve(tx, self.lead)
-            else:
-                pause = limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
-            return time.monotonic() + pause
+                return self.reserve(tx, self.lead)
+            return limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
 
 
 @dataclass(slots=True)
@@ -207,10 +214,10 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
     def reserve(tx: Connection, lead: float) -> float:
-        pause = limits.reserve_call(tx, config.id, config.rate_per_second, lead)
-        if not take(tx, pause):
+        moment = limits.reserve_call(tx, config.id, config.rate_per_second, lead)
+        if not take(tx, max(0.0, moment - time.monotonic())):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
-        return pause
+        return moment
 
     deadline = time.monotonic() + patience
     while not _taken(ctx, name, take):

@@ -181,8 +181,9 @@ class _Lane:
         values: dict[str, Any] = {"claimed_by": self.holder}
         create = not needs_lookup(booking)
         held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS)) if create else ""
-        pause = limits.reserve_call(tx, self.session_id, config.rate_per_second, lead)
-        moment, starts = time.monotonic() + pause, self.ctx.now() + timedelta(seconds=pause)
+        moment = limits.reserve_call(tx, self.session_id, config.rate_per_second, lead)
+        pause = max(0.0, moment - time.monotonic())
+        starts = self.ctx.now() + timedelta(seconds=pause)
         if pause > 1.0:
             self._keep_lease(tx, config, pause)
         stands = timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
@@ -243,14 +244,15 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
-        pause = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
+        moment = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
+        pause = max(0.0, moment - time.monotonic())
         if not self._keep_lease(tx, opened[0], pause):
             raise NotSent("This call took so long that its slot of the session went to another.")
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)
         task.booking.update(values)
-        return pause
+        return moment
 
     def _still_payable(self, task: _Task) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""

@@ -131,9 +131,13 @@ def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["idle_since"] = time.monotonic()
 
 
-def insert_new(dialect_name: str, table: Table) -> Any:
-    """An insert that does nothing where a unique key exists already (then it returns no row)."""
-    dialect = sqlite if dialect_name == "sqlite" else postgresql
+def insert_new(database: Connection | str, table: Table) -> Any:
+    """An insert that does nothing where a unique key exists already (then it returns no row).
+
+    ``database``: the connection it is for, or the name of its dialect.
+    """
+    name = database if isinstance(database, str) else database.dialect.name
+    dialect = sqlite if name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing()
 
 

@@ -8,8 +8,22 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Float, bindparam, case, cast, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from autopurchase.storage.database import insert_new
 from autopurchase.storage.schema import call_slot, lease
@@ -17,16 +31,36 @@ from autopurchase.storage.schema import call_slot, lease
 #: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 36 ms of jitter
 HEADROOM = 0.965
 #: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
-LATE = 0.02
+LATE = 0.015
 #: how long (seconds) one asking for a lease is remembered: it asks again every tenth of a second
 _ASKED = 0.5
+
+
+_CLOCK = select(cast(func.extract("epoch", func.clock_timestamp()), Float))
 
 
 def clock(connection: Connection) -> float:
     """Seconds since 1970: the database server's clock, or this machine's for SQLite."""
     if connection.dialect.name == "sqlite":
         return time.time()
-    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+    now = float(connection.execute(_CLOCK).scalar_one())
+    _offset(connection, now)
+    return now
+
+
+#: how far time.monotonic() was ahead of a server's clock when its last answers arrived
+_offsets: WeakKeyDictionary[Engine, tuple[float, ...]] = WeakKeyDictionary()
+
+
+def _offset(connection: Connection, now: float) -> float:
+    """How far time.monotonic() is ahead of the server's clock, which has just said ``now``.
+
+    Each answer arrives later than it was true, by the network and by however long this thread was kept waiting; the
+    quickest of the last ones says best.
+    """
+    known = (*_offsets.get(connection.engine, ())[-63:], time.monotonic() - now)
+    _offsets[connection.engine] = known
+    return min(known)
 
 
 def _reserve(now: ColumnElement[float]) -> Any:
@@ -44,13 +78,19 @@ _RESERVE = {
 
 
 def reserve_call(connection: Connection, session_id: int, per_second: float, lead: float = 0.0) -> float:
-    """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest; seconds until it comes."""
+    """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest.
+
+    Returns when it comes, by time.monotonic().
+    """
     gap = 1 / (per_second * HEADROOM)
     values = {"session": session_id, "lead": lead, "gap": gap}
     dialect = connection.dialect.name
-    values |= {"now": time.time()} if dialect == "sqlite" else {}
+    ahead = 0.0
+    if dialect == "sqlite":
+        values["now"] = time.time()
+        ahead = time.monotonic() - values["now"]
     slot_end, now = connection.execute(_RESERVE[dialect], values).one()
-    return max(0.0, float(slot_end) - gap - float(now))
+    return float(slot_end) - gap + (ahead or _offset(connection, float(now)))
 
 
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:
@@ -101,7 +141,7 @@ def take_lease(connection: Connection, name: str, slots: int, holder: str, secon
 def ask_for_lease(connection: Connection, name: str) -> None:
     """Say that somebody waits for a lease of ``name``: a lane gives its own up (`give_way`)."""
     asked = {"name": f"{name}:wanted", "slot": 0, "holder": ""}
-    connection.execute(insert_new(connection.dialect.name, lease).values(until=0.0, **asked))
+    connection.execute(insert_new(connection, lease).values(until=0.0, **asked))
     connection.execute(update(lease).where(lease.c.name == asked["name"]).values(until=clock(connection) + _ASKED))
 
 

@@ -22,7 +22,7 @@ def add(connection: Connection, **values: Any) -> int:
 
 def ensure(connection: Connection, **values: Any) -> RowMapping:
     """The source of this name, made when there is none."""
-    connection.execute(insert_new(connection.dialect.name, source).values(**values))
+    connection.execute(insert_new(connection, source).values(**values))
     return by_name(connection, values["name"])
 
 

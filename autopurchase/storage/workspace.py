@@ -15,7 +15,7 @@ def read(connection: Connection, key: str) -> str:
 
 def ensure(connection: Connection, key: str, value: str) -> str:
     """The stored value of ``key``; ``value`` is stored when there was none."""
-    connection.execute(insert_new(connection.dialect.name, workspace).values(key=key, value=value))
+    connection.execute(insert_new(connection, workspace).values(key=key, value=value))
     return read(connection, key)
 
 

@@ -64,7 +64,7 @@ def ask(connection: Connection, order_ids: Sequence[int], at: datetime) -> list[
     new: set[int] = set()
     for batch in chunks(rows, 1000):
         values = [{**row, "state": "waiting", "due_at": at, "created_at": at} for row in batch]
-        statement = insert_new(connection.dialect.name, write_back).values(values).returning(write_back.c.source_id)
+        statement = insert_new(connection, write_back).values(values).returning(write_back.c.source_id)
         new.update(connection.execute(statement).scalars())
     return sorted(new)
 

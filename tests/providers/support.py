@@ -64,6 +64,9 @@ class CountingPace:
 
     waits: int = 0
 
+    def soon(self) -> None:
+        """At any time."""
+
     def wait(self) -> None:
         """Count one request."""
         self.waits += 1
