@@ -164,11 +164,12 @@ def cancel(call: Call) -> Answer:
     order = _mine(call, "tradeID")
     if call.text("cancelReason") not in ("buyerCancel", "sellerGoodsLack", "other"):
         raise BusinessRefusal("400", "cancelReason is not one of buyerCancel, sellerGoodsLack, other")
-    if not ready_to_pay(order):
+    if not ready_to_pay(order) or call.struck("cancel_refused"):
         raise BusinessRefusal("ORDER_STATUS_ERROR", "订单状态错误 the order is not unpaid any more")
     if now_ms() - order.created < call.market.settings.cancel_wait_seconds * 1000:
         raise BusinessRefusal("CLOSE_ORDER_TOO_FAST", "关闭订单太快 wait 10 seconds after ordering")
-    call.market.close(order, "buyer")
+    if not call.struck("cancel_ignored"):
+        call.market.close(order, "buyer")
     return {"success": True, "errorCode": "", "errorMessage": ""}
 
 

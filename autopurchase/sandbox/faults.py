@@ -18,6 +18,8 @@ INSIDE = (  # the call is answered properly, with this in it
     "split",
     "flat_false",
     "partial",
+    "cancel_ignored",  # a cancel is accepted, and nothing happens
+    "cancel_refused",  # a cancel of an unpaid order is refused
 )
 KINDS = BEFORE + AFTER + LATE + INSIDE
 

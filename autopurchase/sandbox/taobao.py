@@ -347,8 +347,10 @@ def cancel(call: Call) -> Answer:
         raise BusinessRefusal("ORDER_NOT_EXIST", "订单不存在 order does not exist")
     if not call.text("cancel_reason"):
         raise BusinessRefusal("PARAM_ERROR", "cancel_reason is required")
-    if order.paid_at or order.status not in ("building", "unpaid"):
+    if order.paid_at or order.status not in ("building", "unpaid") or call.struck("cancel_refused"):
         raise BusinessRefusal("ORDER_STATUS_NOT_ALLOW", "订单状态不允许取消 the order cannot be cancelled any more")
+    if call.struck("cancel_ignored"):
+        return {}
     lines = call.numbers("sub_purchase_orderId_list")
     call.market.schedule(order, call.market.settings.cancel_seconds, "cancel", lines)
     return {}

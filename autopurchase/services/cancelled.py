@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,14 @@ def event(row: Mapping[Any, Any], line_id: int, booking_id: int, number: str) ->
         "cause": row["hold"],
     }
     return Event(line_id, "cancelled", data, run_id=row["run_id"])
+
+
+def let_go(tx: Connection, order_keys: Sequence[int]) -> list[Event]:
+    """Lines that were held because these orders lived on after they were unbound: nothing stands in the way now."""
+    return [
+        Event(row["line_id"], "made_ready", {"reason": f"Provider order {row['provider_order_id']} is closed."})
+        for row in cancels.unbound_from_closed(tx, order_keys)
+    ]
 
 
 def confirm(tx: Connection, rows: Iterable[Mapping[Any, Any]], now: datetime) -> None:

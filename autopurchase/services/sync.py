@@ -175,7 +175,8 @@ def _take(
         counts["changed"] += sum(item.changed for item in stored)
         counts["unbound"] += sum(item.booking_id is None for item in stored)
         counts["unknown_words"] += sum(reading.state is ProviderState.UNKNOWN for reading in readings)
-        counts += move_lines(tx, [item.id for item in stored if item.booking_id], now, run_id)
+        ours = [item.id for item in stored if item.booking_id or item.state is ProviderState.CLOSED]
+        counts += move_lines(tx, ours, now, run_id)
         runs.progress(tx, run_id, runs.get(tx, run_id)["done"] + len(readings))
     return counts
 
@@ -216,6 +217,7 @@ def move_lines(
         counts[_counted_as(event)] += 1
         if event.kind == "cancelled" or event.data["state"] == ProviderState.CLOSED:
             freed.append(row)
+    events += cancelled.let_go(tx, order_keys)
     history.record(tx, events, at=now, actor=actor.name, run_id=run_id)
     bookings.free_lines(tx, [row["id"] for row in freed])
     bookings.end_without_lines(tx, sorted({row["booking_id"] for row in freed}), now)

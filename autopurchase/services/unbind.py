@@ -10,7 +10,7 @@ from autopurchase.domain.provider_order import ProviderState
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services.context import Context
 from autopurchase.services.lines import seen
-from autopurchase.storage import bookings, cancels, lines, provider_orders, runs
+from autopurchase.storage import bookings, cancels, lines, provider_orders, runs, write_backs
 from autopurchase.storage.database import Connection, Row
 
 
@@ -59,6 +59,7 @@ def _write(
     lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
     bookings.free_lines(tx, [row["tie"] for row in tied])
     bookings.end_without_lines(tx, sorted({row["booking_id"] for row in tied}), now)
+    write_backs.ask(tx, sorted({row["order_id"] for row in tied}), now)
     orphans = provider_orders.release_empty(tx, list(orders))
     held = sum(event.data["cause"] != "" for event in events)
     runs.progress(tx, run_id, len(numbers))

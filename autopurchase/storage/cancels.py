@@ -163,6 +163,25 @@ def _held(connection: Connection, column: ColumnElement[int], keys: Sequence[int
     return found
 
 
+def unbound_from_closed(connection: Connection, order_keys: Sequence[int]) -> Sequence[RowMapping]:
+    """Lines still held as unbound from those of these provider orders that are closed: line_id, provider_order_id."""
+    query = (
+        select(line.c.id.label("line_id"), provider_order.c.provider_order_id)
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .join(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
+        .where(
+            provider_order.c.id.in_(order_keys),
+            provider_order.c.state == ProviderState.CLOSED.value,
+            ~booking_line.c.live,
+            booking_line.c.generation == line.c.generation,
+            line.c.purchase == "problem",
+            line.c.cause == "unbound",
+        )
+        .order_by(line.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
 def of_run(connection: Connection, run_id: int) -> Sequence[RowMapping]:
     """Every cancel of a run with its order and session, in order: what the journal shows."""
     query = (
