@@ -7,6 +7,7 @@ from typing import Any
 
 from autopurchase.domain.journal import Note
 from autopurchase.domain.money import Money
+from autopurchase.services.sessions import SessionView
 
 #: columns of a list of lines
 LINE = (
@@ -26,6 +27,31 @@ PLANNED = (
 )  # fmt: skip
 LEFT_OUT = ("number", "cause", "sentence")
 NOTE = ("id", "actor", "at", "text", "changed")
+#: a session with what it may do and what is used of that
+SESSION = (
+    "name", "provider", "state", "health", "grade", "account", "used_hour", "hourly_cap", "used_today", "daily_cap",
+    "used_amount", "daily_amount", "queued", "room_today", "resting_until", "pause_seconds", "rest_seconds", "strikes",
+    "rate_per_second", "concurrency", "synced_at", "sync_error", "token_expires_at", "base_url",
+)  # fmt: skip
+SESSION_HIDDEN = ("pause_seconds", "rest_seconds", "strikes", "rate_per_second", "concurrency", "base_url")
+
+
+def session_row(view: SessionView) -> dict[str, Any]:
+    """A session. Hours and days are UTC; a cap of 0, and no ``room_today``, mean that nothing bounds it."""
+    budget, use = view.budget, view.use
+    used = {
+        "used_hour": use.hour,
+        "hourly_cap": budget.hourly_cap,
+        "used_today": use.day,
+        "daily_cap": budget.daily_cap,
+        "used_amount": Money(use.amount_fen, "CNY"),
+        "daily_amount": Money(budget.daily_amount_fen, "CNY"),
+        "room_today": view.room,
+        "pause_seconds": budget.pause_seconds,
+        "rest_seconds": budget.rest_seconds,
+        "strikes": budget.rest_after,
+    }
+    return {name: used[name] if name in used else getattr(view, name) for name in SESSION}
 
 
 def line_row(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -15,7 +15,17 @@ from autopurchase import wiring
 from autopurchase.api.choosing import JournalFilters, run_filter
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.plans import Plan, fraction
-from autopurchase.api.rows import BOUGHT, BOUGHT_HIDDEN, LINE, LINE_HIDDEN, bought_row, line_row
+from autopurchase.api.rows import (
+    BOUGHT,
+    BOUGHT_HIDDEN,
+    LINE,
+    LINE_HIDDEN,
+    SESSION,
+    SESSION_HIDDEN,
+    bought_row,
+    line_row,
+    session_row,
+)
 from autopurchase.api.runs import Journal, Run
 from autopurchase.api.table import Table
 from autopurchase.api.who import local_actor as local_actor
@@ -120,13 +130,9 @@ class Workspace:
         return Table([bought_row(row) for row in rows], BOUGHT, hidden=BOUGHT_HIDDEN)
 
     def sessions(self) -> Table:
-        """Sessions with their health and how much of today's cap is used."""
+        """Sessions with their health and what is used of their budgets."""
         found = sessions.listing(self._opened.context, self.actor)
-        names = (
-            "name", "provider", "state", "health", "grade", "account", "used_today", "daily_cap", "synced_at",
-            "sync_error", "token_expires_at", "base_url",
-        )  # fmt: skip
-        return Table([{name: getattr(view, name) for name in names} for view in found], names, hidden=("base_url",))
+        return Table([session_row(view) for view in found], SESSION, hidden=SESSION_HIDDEN)
 
     @property
     def mapping(self) -> Mappings:

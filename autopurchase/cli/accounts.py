@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
+from autopurchase.api.rows import session_row
 from autopurchase.api.workspace import local_actor
 from autopurchase.cli.output import DONE, REFUSALS, aligned, json_option, note, show
 from autopurchase.cli.shop import open_raw, opened, read_json
@@ -39,9 +40,9 @@ def add(provider: str, name: str, credentials: str, base_url: str, as_json: bool
     given = read_json(credentials, "the credentials")
     with open_raw() as found:
         sessions.add(found.context, local_actor(), provider=provider, name=name, credentials=given, base_url=base_url)
-        view = next(each for each in sessions.listing(found.context, local_actor()) if each.name == name.strip())
+        view = sessions.read(found.context, local_actor(), name.strip())
     told = f"Session {view.name} is added at {view.label} ({view.base_url}). Check it: session check {view.name}"
-    show({"session": asdict(view)}, as_json, told)
+    show({"session": session_row(view)}, as_json, told)
     return DONE
 
 

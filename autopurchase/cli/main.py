@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from autopurchase import settings
-from autopurchase.cli import accounts, bench, buying, care, goods, journal, orders, running
+from autopurchase.cli import accounts, bench, budgets, buying, care, goods, journal, orders, running
 from autopurchase.cli.output import DONE, REFUSALS, UNKNOWN, WRONG_USE, show
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Unknown
 
@@ -35,6 +35,10 @@ for command in (
     journal.journal,
 ):  # fmt: skip
     cli.add_command(command)
+
+
+for command in (budgets.limits, budgets.wake):
+    accounts.session.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

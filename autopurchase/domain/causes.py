@@ -34,6 +34,8 @@ CAUSES: dict[str, Cause] = {
         Cause("permission_missing", "Permission missing", "Ask an administrator to check the app's rights.", False),
         Cause("throttled", "Too many calls", "Wait; the session slows down by itself.", False),
         Cause("limit_reached", "Limit reached", "Wait, or use another session.", False),
+        Cause("risk_control", "Stopped by risk control", "Sign in on the marketplace's site: see what it asks.", False),
+        Cause("over_budget", "More than a day's budget", "Raise the session's daily amount, or split the line.", False),
         Cause("provider_down", "Provider not answering", "Wait and plan again.", False),
         Cause("unknown_refusal", "Unexplained refusal", "Read the provider's own words in the journal.", True),
         Cause("unknown_outcome", "Outcome unknown", "It is being looked up; do not buy it by hand.", True),

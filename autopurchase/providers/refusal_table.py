@@ -109,6 +109,7 @@ EXACT: dict[str, dict[tuple[str, str], str]] = {
 
 KEYWORDS: tuple[Keyword, ...] = (
     Keyword("too_often", "throttled", ("频繁", "too frequent", "frequency")),
+    Keyword("risk", "risk_control", ("风控", "风险", "risk control")),
     Keyword("token", "session_expired", ("登录失效", "授权", "token", "authoriz")),
     Keyword("permission", "permission_missing", ("无权限", "没有权限", "permission")),
     Keyword("address", "bad_address", ("地址", "address", "收货", "邮编")),

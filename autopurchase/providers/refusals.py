@@ -96,9 +96,9 @@ def refusal(
     """The error to raise for ``cause`` with the marketplace's own ``text`` and ``code`` in the sentence.
 
     ``throttled`` gives RateLimited, ``provider_down`` BrokenAnswer (a write proves nothing;
-    `Transport.read` turns it into ProviderDown), ``limit_reached`` LimitReached, ``session_expired`` and
-    ``permission_missing`` SessionRefused (TokenRejected, which is renewed and repeated, only with
-    ``gateway``), everything else Refused.
+    `Transport.read` turns it into ProviderDown), ``limit_reached`` and ``risk_control`` LimitReached,
+    ``session_expired`` and ``permission_missing`` SessionRefused (TokenRejected, which is renewed and
+    repeated, only with ``gateway``), everything else Refused.
     """
     if cause == "throttled":
         return throttled(retry_after, raw)
@@ -109,7 +109,7 @@ def refusal(
         return TokenRejected(sentence, cause=cause, raw=raw)
     if cause in {"session_expired", "permission_missing"}:
         return SessionRefused(sentence, cause=cause, raw=raw)
-    kind = LimitReached if cause == "limit_reached" else Refused
+    kind = LimitReached if cause in {"limit_reached", "risk_control"} else Refused
     return kind(sentence, cause=cause, raw=raw)
 
 

@@ -176,6 +176,7 @@ def create_cross(call: Call) -> Answer:
 def create(call: Call) -> Answer:
     """alibaba.trade.fastCreateOrder, and the body of the cross-border one."""
     _check_words(call)
+    call.check_account("500_999")
     known = _repeated(call)
     if known:
         return _created(call, known, [])

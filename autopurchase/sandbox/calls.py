@@ -77,6 +77,13 @@ class Call:
         except (TypeError, ValueError):
             raise BusinessRefusal("PARAM_ERROR", f"{name} must be a list of ids") from None
 
+    def check_account(self, code: str) -> None:
+        """Raise BusinessRefusal under ``code`` where a fault says that the account may not order now."""
+        if self.struck("limit"):
+            raise BusinessRefusal(code, "今日下单数量已达上限 the daily order limit of this account is reached")
+        if self.struck("risk"):
+            raise BusinessRefusal(code, "账号存在风险,下单被拦截 stopped by risk control")
+
     def struck(self, kind: str) -> bool:
         """Is this the fault chosen for this call?"""
         return self.fault.get("kind") == kind

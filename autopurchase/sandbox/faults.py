@@ -20,6 +20,8 @@ INSIDE = (  # the call is answered properly, with this in it
     "partial",
     "cancel_ignored",  # a cancel is accepted, and nothing happens
     "cancel_refused",  # a cancel of an unpaid order is refused
+    "limit",  # the account may not order any more for now
+    "risk",  # its orders are stopped by risk control
 )
 KINDS = BEFORE + AFTER + LATE + INSIDE
 

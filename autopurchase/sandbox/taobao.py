@@ -262,6 +262,7 @@ def create(call: Call) -> Answer:
     reference = call.text("outer_purchase_id")
     if not reference or not call.text("purchase_amount"):
         raise BusinessRefusal("PARAM_ERROR", "outer_purchase_id and purchase_amount are required")
+    call.check_account("ORDER_NOT_ALLOWED")
     orders = _repeated(call, reference) or _make(call, reference)
     return {
         "success": True,

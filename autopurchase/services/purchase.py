@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.booking import BookingState
-from autopurchase.domain.errors import AutopurchaseError, Misuse, NotSent, Refused, SessionRefused
+from autopurchase.domain.errors import AutopurchaseError, LimitReached, Misuse, NotSent, Refused, SessionRefused
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Address, SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services import outcomes
+from autopurchase.services import budget, outcomes
 from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.fresh import refresh_orders, shop_facts
@@ -61,6 +61,7 @@ class _Task:
     booking: dict[str, Any]  # as this lane last wrote it
     starts: float = 0.0  # time.monotonic() of the reserved call slot
     stands: timedelta = timedelta()  # how long after its call slot the claim stands
+    refusal: Refused | None = None  # of one that is not sent
     held: str | None = ""  # why the shop's orders may not be bought now; None: the shop must be asked again
 
 
@@ -107,6 +108,7 @@ class _Lane:
         with self.ctx.db.write() as tx:
             if self._outcome is not None:
                 outcomes.store(self.ctx, tx, self._outcome)
+                budget.answered(tx, self._session, self._outcome)
                 self.counts[self._outcome.kind] += 1
                 self._outcome = None
             task = self._next(tx) if claim else None
@@ -125,14 +127,17 @@ class _Lane:
         look_round = time.monotonic() >= self._look_at
         if look_round:
             self._session = sessions.get(tx, self.session_id)
-        if booking["state"] == BookingState.QUEUED:
-            if self._session["state"] != SessionState.ACTIVE:
-                return _Task("refuse", dict(booking))
-            if self._capped(tx, self._session, booking, now):
-                return _Wait(0.0)
+        queued = booking["state"] == BookingState.QUEUED
+        if queued and self._session["state"] != SessionState.ACTIVE:
+            return _Task("refuse", dict(booking), refusal=SessionRefused())
         config, _, pace = self._open(self._session)
         if look_round and not self._may_call(tx, config):
             return _Wait(0.2)
+        try:
+            if queued and not budget.admit(tx, self._session, booking, now, _trial(self._session)):
+                return _Wait(0.0)
+        except LimitReached as error:
+            return _Task("refuse", dict(booking), refusal=error)
         return self._intend(tx, booking, config, pace.lead, now)
 
     def _may_call(self, tx: Connection, config: SessionConfig) -> bool:
@@ -160,19 +165,6 @@ class _Lane:
             return None
         return _Wait(min(1.0, max(0.05, (due - now).total_seconds())))
 
-    def _capped(self, tx: Connection, session: Row, booking: Row, now: datetime) -> bool:
-        """Queue behind the daily cap: caps are kept, never dodged."""
-        cap = session["daily_cap"]
-        if not cap or booking["sent_at"]:
-            return False
-        sessions.get(tx, self.session_id, lock=True)  # lanes count one after the other
-        used = sessions.used_since(tx, sessions.day_start(now), self.session_id).get(self.session_id, 0)
-        if used < cap:
-            return False
-        sentence = f"Waiting: the daily cap of {cap} bookings of session {session['name']} is used up."
-        bookings.postpone(tx, self.session_id, sessions.next_day(now), sentence)
-        return True
-
     def _intend(self, tx: Connection, booking: Row, config: SessionConfig, lead: float, now: datetime) -> _Task:
         """Commit what is about to happen, before it happens, with the call slot it will use."""
         if booking["run_id"] not in self._started:
@@ -197,7 +189,7 @@ class _Lane:
             }
         values["due_at"] = starts + stands
         bookings.change(tx, booking["id"], **values)
-        return _Task("create" if create else "lookup", {**booking, **values}, moment, stands, held)
+        return _Task("create" if create else "lookup", {**booking, **values}, moment, stands, held=held)
 
     def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
@@ -209,8 +201,8 @@ class _Lane:
         return self._opened
 
     def _carry_out(self, task: _Task) -> Outcome:
-        if task.kind == "refuse":
-            return outcomes.failed(task.booking, SessionRefused(), self.ctx.now())
+        if task.refusal is not None:
+            return outcomes.failed(task.booking, task.refusal, self.ctx.now())
         if self._opened is None:
             raise Misuse("A lane calls only with an open session.")
         config, provider, pace = self._opened
@@ -244,6 +236,8 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
+        if task.kind == "create" and (held := budget.turned_over(tx, self._session, task.booking, self.ctx.now())):
+            raise NotSent(held.sentence)
         moment = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
         pause = max(0.0, moment - time.monotonic())
         if not self._keep_lease(tx, opened[0], pause):
@@ -275,6 +269,11 @@ class _Lane:
         if found:
             return outcomes.found(booking, found, self.ctx.now())
         return outcomes.not_found(booking, provider.manifest.grade, config, self.ctx.now())
+
+
+def _trial(session: Row) -> timedelta:
+    """How long a booking that is tried after a rest may take to be known."""
+    return timedelta(seconds=max(session["settle_seconds"], session["timeout_seconds"] + _GRACE))
 
 
 def needs_lookup(booking: Row) -> bool:

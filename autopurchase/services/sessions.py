@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
+from autopurchase.domain import budget as rules
+from autopurchase.domain.budget import Budget, Use
 from autopurchase.domain.errors import AutopurchaseError, BadInput
+from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Account
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.session import Address, SessionState, Tokens
 from autopurchase.ports import Manifest
+from autopurchase.services.budget import budget_of, health_of
 from autopurchase.services.calls import call_lease, config_of, open_provider, save_tokens, tokens_json
 from autopurchase.services.context import Context
-from autopurchase.storage import sessions
+from autopurchase.storage import bookings, sessions
 from autopurchase.storage.database import Connection, Row
 
 #: keys of a credentials file that are columns of a session, with how they are read
-_NUMBERS: dict[str, type[float] | type[int]] = {
+_NUMBERS: dict[str, Callable[[Any], float | int]] = {
     "rate_per_second": float,
     "concurrency": int,
+    "hourly_cap": int,
     "daily_cap": int,
+    "daily_amount": lambda value: Money.of(str(value), "CNY").minor,
+    "pause_seconds": float,
+    "rest_seconds": float,
+    "strikes": int,
     "settle_seconds": float,
     "timeout_seconds": float,
 }
+#: columns of another name than their key
+_COLUMNS = {"daily_amount": "daily_amount_fen", "strikes": "rest_after"}
+#: those that may be 0: no bound
+_UNBOUNDED = frozenset({"hourly_cap", "daily_cap", "daily_amount", "pause_seconds"})
+#: what can be changed after a session was added
+LIMITS = tuple(name for name in _NUMBERS if name not in ("settle_seconds", "timeout_seconds"))
 _TOKENS = ("access_token", "refresh_token", "expires_at", "refresh_expires_at")
 _MAX_CONCURRENCY = 16
 
@@ -46,8 +62,13 @@ class SessionView:
     base_url: str
     token_expires_at: datetime | None
     refresh_expires_at: datetime | None
-    used_today: int
-    daily_cap: int
+    budget: Budget
+    use: Use
+    queued: int
+    queued_fen: int
+    room: int | None  # bookings that may still be sent today, those that wait not among them; None: no bound
+    resting_until: datetime | None
+    resting_why: str
     rate_per_second: float
     concurrency: int
     settle_seconds: float
@@ -87,11 +108,10 @@ def _values(ctx: Context, manifest: Manifest, given: dict[str, Any], base_url: s
         if not str(given.get(name) or "").strip():
             raise BadInput(f"The credentials lack “{name}”: copy it from the app's page at the provider.")
     tokens = _tokens_of(given)
-    numbers = {name: _number(name, given.pop(name)) for name in _NUMBERS if given.get(name) not in (None, "")}
+    numbers = _numbers({name: given.pop(name) for name in list(_NUMBERS) if name in given})
     defaults = {
         "rate_per_second": manifest.default_rate,
         "concurrency": 2,
-        "daily_cap": 0,
         "settle_seconds": manifest.default_settle_seconds,
         "timeout_seconds": 30.0,
     }
@@ -135,12 +155,18 @@ def _time(name: str, value: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _numbers(given: Mapping[str, Any]) -> dict[str, float | int]:
+    """Columns and their values; raises BadInput naming the key that is wrong."""
+    stated = {name: value for name, value in given.items() if value not in (None, "")}
+    return {_COLUMNS.get(name, name): _number(name, value) for name, value in stated.items()}
+
+
 def _number(name: str, value: Any) -> float | int:
     try:
-        found: float | int = _NUMBERS[name](value)
-    except (TypeError, ValueError) as error:
+        found = _NUMBERS[name](value)
+    except (TypeError, ValueError, OverflowError, BadInput) as error:
         raise BadInput(f"“{name}” must be a number, not “{value}”.") from error
-    if found < 0 or (found == 0 and name != "daily_cap"):
+    if not isfinite(found) or found < 0 or (found == 0 and name not in _UNBOUNDED):
         raise BadInput(f"“{name}” must be more than 0.")
     if name == "concurrency" and found > _MAX_CONCURRENCY:
         raise BadInput(f"At most {_MAX_CONCURRENCY} calls at once per session.")
@@ -177,25 +203,58 @@ def _settings(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def listing(ctx: Context, actor: Actor) -> list[SessionView]:
-    """Every session with its health and how much of today's cap is used."""
+    """Every session with its health and what is used of its budget."""
     actor.require(Role.VIEWER)
     now = ctx.now()
     with ctx.db.read() as tx:
-        used = sessions.used_since(tx, sessions.day_start(now))
-        return [_view(ctx, row, used.get(row["id"], 0), now) for row in sessions.listing(tx)]
+        uses, waiting = sessions.uses(tx, now), bookings.waiting(tx)
+        rows = sessions.listing(tx)
+    return [_view(ctx, row, uses.get(row["id"], Use()), waiting.get(row["id"], []), now) for row in rows]
 
 
-def _view(ctx: Context, row: Row, used: int, now: datetime) -> SessionView:
+def read(ctx: Context, actor: Actor, name: str) -> SessionView:
+    """One session as `listing` shows it. Raises BadInput naming those there are."""
+    _row(ctx, name)
+    return next(view for view in listing(ctx, actor) if view.name == name)
+
+
+def _view(ctx: Context, row: Row, use: Use, queued: list[int], now: datetime) -> SessionView:
     manifest = ctx.providers[row["provider"]].manifest
     names = {item.name for item in fields(SessionView)}
+    budget = budget_of(row)
+    resting = rules.resting(health_of(row), now, row["name"])
+    own = {name: row[name] for name in names if name in row and not name.startswith("resting")}
     return SessionView(
         label=manifest.label,
         grade=manifest.grade.value,
         grade_reason=manifest.grade_reason,
-        used_today=used,
+        budget=budget,
+        use=use,
+        queued=len(queued),
+        queued_fen=sum(queued),
+        room=rules.room(budget, use, len(queued)),
+        resting_until=resting.until if resting else None,
+        resting_why=row["resting_why"] if resting else "",
         health=health(row, now),
-        **{name: row[name] for name in names if name in row},
+        **own,
     )
+
+
+def suggested(views: Sequence[SessionView], provider: str, now: datetime) -> str:
+    """The session of a provider with the most room today that is well; empty: there is none. People choose."""
+    candidates = [
+        rules.Candidate(
+            view.name,
+            view.room,
+            view.use.day,
+            view.state == SessionState.ACTIVE and not view.check_error,
+            view.resting_until,
+            view.refresh_expires_at or view.token_expires_at,
+        )
+        for view in views
+        if view.provider == provider
+    ]
+    return rules.suggestion(candidates, now)
 
 
 def health(row: Row, now: datetime) -> str:
@@ -209,6 +268,8 @@ def health(row: Row, now: datetime) -> str:
         return "Its authorisation has ended: authorise it again."
     if end and (end - now).days < 7:
         return f"Its authorisation ends in {max(0, (end - now).days)} days: authorise it again soon."
+    if (resting := rules.resting(health_of(row), now, row["name"])) is not None:
+        return f"Rests until {resting.until:%H:%M} UTC. {row['resting_why']}"
     if row["check_error"]:
         return str(row["check_error"])
     return "Well." if row["checked_at"] else "Not checked yet."
@@ -269,13 +330,30 @@ def enable(ctx: Context, actor: Actor, name: str) -> None:
     _change(ctx, _row(ctx, name)["id"], state=SessionState.ACTIVE.value)
 
 
-def set_limits(
-    ctx: Context, actor: Actor, name: str, *, daily_cap: int, rate_per_second: float, concurrency: int
-) -> None:
-    """Bound a session: bookings a day (0: no cap), calls a second, calls at once."""
+def set_limits(ctx: Context, actor: Actor, name: str, **limits: Any) -> None:
+    """Change some of `LIMITS`; what waits for another limit is looked at anew. Raises BadInput.
+
+    Caps, amount and pause may be 0: no bound. ``daily_amount`` is in CNY, ``strikes`` are throttled answers.
+    """
     actor.require(Role.ADMINISTRATOR)
-    given = {"daily_cap": daily_cap, "rate_per_second": rate_per_second, "concurrency": concurrency}
-    _change(ctx, _row(ctx, name)["id"], **{key: _number(key, value) for key, value in given.items()})
+    if unknown := sorted(set(limits) - set(LIMITS)):
+        raise BadInput(f"There is no limit “{unknown[0]}”. There are: {', '.join(LIMITS)}.")
+    values = _numbers(limits)
+    row = _row(ctx, name)
+    with ctx.db.write() as tx:
+        sessions.change(tx, row["id"], **values)
+        bookings.release(tx, row["id"], ctx.now())
+
+
+def wake(ctx: Context, actor: Actor, name: str) -> None:
+    """End a session's rest: one booking is tried, and the others follow when it is placed."""
+    actor.require(Role.ADMINISTRATOR)
+    row = _row(ctx, name)
+    if row["resting_until"] is None:
+        raise BadInput(f"Session {name} does not rest.")
+    with ctx.db.write() as tx:
+        sessions.change(tx, row["id"], resting_until=ctx.now())
+        bookings.release(tx, row["id"], ctx.now())
 
 
 def _row(ctx: Context, name: str) -> Row:

@@ -64,6 +64,15 @@ def next_due(connection: Connection, session_id: int) -> datetime | None:
     return found
 
 
+def waiting(connection: Connection) -> dict[int, list[int]]:
+    """What the queued bookings of each session come to (fen), in the order in which they are sent."""
+    query = select(booking.c.session_id, booking.c.total_minor).where(_IS_OPEN, booking.c.state == "queued")
+    found: dict[int, list[int]] = {}
+    for key, amount in connection.execute(query.order_by(booking.c.due_at, booking.c.id)):
+        found.setdefault(key, []).append(amount)
+    return found
+
+
 def due_sessions(connection: Connection, now: datetime) -> list[int]:
     """Sessions that have an open booking due."""
     query = select(booking.c.session_id).where(_IS_OPEN, booking.c.due_at <= now).distinct()
@@ -112,17 +121,22 @@ def confirm(connection: Connection, claimed: Mapping[str, Any], **values: Any) -
     return bool(connection.execute(_CONFIRM, {"key": claimed["id"], **claim, **values}).rowcount)
 
 
-def postpone(connection: Connection, session_id: int, until: datetime, sentence: str) -> None:
-    """Put off every queued booking of a session, saying why."""
-    connection.execute(
-        update(booking)
-        .where(
-            booking.c.session_id == session_id,
-            booking.c.state == BookingState.QUEUED.value,
-            booking.c.due_at < until,
-        )
-        .values(due_at=until, sentence=sentence)
-    )
+def _queued(session_id: int, *more: ColumnElement[bool]) -> Any:
+    """Ids of a session's queued bookings that no lane has claimed: one would wait for the other for ever."""
+    waiting = (booking.c.session_id == session_id, _IS_OPEN, booking.c.state == BookingState.QUEUED.value)
+    return select(booking.c.id).where(*waiting, *more).with_for_update(skip_locked=True)
+
+
+def postpone(connection: Connection, session_id: int, until: datetime, sentence: str, *, spare: int = 0) -> None:
+    """Put off the queued bookings of a session (without ``spare``), saying why."""
+    waiting = _queued(session_id, booking.c.due_at < until, booking.c.id != spare)
+    connection.execute(update(booking).where(booking.c.id.in_(waiting)).values(due_at=until, sentence=sentence))
+
+
+def release(connection: Connection, session_id: int, now: datetime) -> None:
+    """Queued bookings that were put off are due now: what they waited for is over, or has changed."""
+    waiting = _queued(session_id, booking.c.due_at > now)
+    connection.execute(update(booking).where(booking.c.id.in_(waiting)).values(due_at=now))
 
 
 _ATTEMPT = insert(booking_attempt)

@@ -177,6 +177,9 @@ session = Table(
     _time("resting_until"),  # books nothing before: cool-down after a limit or a risk signal
     _text("resting_why"),
     Column("strikes", Integer, nullable=False, server_default="0"),  # such signals in a row
+    _time("struck_at"),  # the last one
+    Column("rest_seconds", Float, nullable=False, server_default="300"),  # the first rest; doubles from there
+    Column("rest_after", Integer, nullable=False, server_default="3"),  # throttled answers in a row that rest it
     Column("settle_seconds", Float, nullable=False),
     Column("timeout_seconds", Float, nullable=False),
     _text("account"),
@@ -252,6 +255,13 @@ booking = Table(
         postgresql_where=text("state IN ('queued','sending','unknown')"),
     ),
     Index("ix_booking_state", "state"),
+    Index(
+        "ix_booking_sent",
+        "session_id",
+        "sent_at",
+        sqlite_where=text("sent_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NOT NULL"),
+    ),
 )
 
 line = Table(

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
 
+from autopurchase.domain.booking import BookingState
+from autopurchase.domain.budget import Use, day_start, hour_start
 from autopurchase.domain.errors import BadInput
 from autopurchase.storage.limits import ensure_slots
 from autopurchase.storage.schema import booking, session
@@ -54,19 +56,28 @@ def change(connection: Connection, session_id: int, **values: Any) -> None:
         ensure_slots(connection, session_id, lease_name(session_id), values["concurrency"])
 
 
-def used_since(connection: Connection, since: datetime, session_id: int | None = None) -> dict[int, int]:
-    """Bookings sent since ``since``, per session id: what counts against the daily cap."""
-    query = select(booking.c.session_id, func.count()).where(booking.c.sent_at >= since).group_by(booking.c.session_id)
-    if session_id is not None:
-        query = query.where(booking.c.session_id == session_id)
-    return {key: int(count) for key, count in connection.execute(query)}
+def use(connection: Connection, session_id: int, now: datetime, *, pause: float = 0.0, without: int = 0) -> Use:
+    """What a session has used of its budget; the booking ``without`` is not counted. ``pause``: its seconds."""
+    since = min(day_start(now), now - timedelta(seconds=pause))
+    sent = booking.c.session_id == session_id, booking.c.sent_at >= since, booking.c.id != without
+    row = connection.execute(select(*_used(now), func.max(booking.c.sent_at)).where(*sent)).one()
+    return Use(int(row[0] or 0), int(row[1] or 0), int(row[2] or 0), row[3])
 
 
-def day_start(now: datetime) -> datetime:
-    """Start of the day caps are counted in (UTC)."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+def uses(connection: Connection, now: datetime) -> dict[int, Use]:
+    """The same of every session that has sent anything today."""
+    sent = booking.c.session_id.in_(select(session.c.id)), booking.c.sent_at >= day_start(now)
+    query = select(booking.c.session_id, *_used(now), func.max(booking.c.sent_at)).where(*sent)
+    rows = connection.execute(query.group_by(booking.c.session_id))
+    return {row[0]: Use(int(row[1] or 0), int(row[2] or 0), int(row[3] or 0), row[4]) for row in rows}
 
 
-def next_day(now: datetime) -> datetime:
-    """When a daily cap frees again."""
-    return day_start(now) + timedelta(days=1)
+def _used(now: datetime) -> tuple[ColumnElement[Any], ...]:
+    """Bookings of this hour and of today, and what those of today that were not refused come to."""
+    today = booking.c.sent_at >= day_start(now)
+    bought = today & (booking.c.state != BookingState.REFUSED.value)
+    return (
+        func.sum(case((booking.c.sent_at >= hour_start(now), 1), else_=0)),
+        func.sum(case((today, 1), else_=0)),
+        func.sum(case((bought, booking.c.total_minor), else_=0)),
+    )

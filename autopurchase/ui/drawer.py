@@ -14,7 +14,8 @@ from autopurchase.domain.errors import BadInput
 from autopurchase.services import apply as applying
 from autopurchase.services import plan
 from autopurchase.services.plan import PlanOptions, PlanView
-from autopurchase.ui import feedback, picking, tables
+from autopurchase.services.sessions import SessionView
+from autopurchase.ui import budget, feedback, picking, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, padded, plural, sums
 from autopurchase.ui.workspace import context
@@ -82,7 +83,10 @@ def _ready(person: Person, view: PlanView) -> None:
         st.error(blocked, icon=":material/block:")
     for warning in [*view.body["warnings"], *_warnings(purchases)]:
         st.warning(warning, icon=":material/warning:")
+    other = budget.before_booking(person, view)
     _confirm(person, view, blocked)
+    if other is not None:
+        _elsewhere(person, view, other)
     if purchases:
         st.markdown(_("**Will be sent to {session}**").format(session=view.session))
         _purchases(purchases)
@@ -113,6 +117,18 @@ def _confirm(person: Person, view: PlanView, blocked: str) -> None:
             on_click=commit,
             args=(person, view.token),
         )
+
+
+def _elsewhere(person: Person, view: PlanView, other: SessionView) -> None:
+    """The same lines through a session that has room: another plan, if the person wants it."""
+    st.button(
+        _("Plan through {name} instead: {room}").format(name=other.name, room=budget.room_words(other)),
+        type="tertiary",
+        icon=":material/lightbulb:",
+        key="plan-elsewhere",
+        on_click=request,
+        args=(person, other.name, view.params["lines"], PlanOptions.from_json(view.params["options"])),
+    )
 
 
 def commit(person: Person, token: str) -> None:

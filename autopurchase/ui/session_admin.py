@@ -10,7 +10,7 @@ from autopurchase.domain.errors import BadInput
 from autopurchase.ports import Manifest
 from autopurchase.services import sessions
 from autopurchase.services.sessions import SessionView
-from autopurchase.ui import authorise, cells, feedback, forms, tables
+from autopurchase.ui import authorise, budget, cells, feedback, forms, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, ago, left, when
 from autopurchase.ui.workspace import context
@@ -54,12 +54,11 @@ def _card(person: Person, view: SessionView) -> None:
 
 def _facts(view: SessionView) -> None:
     now = context().now()
-    cap = f"{view.used_today:,} / {view.daily_cap:,}" if view.daily_cap else f"{view.used_today:,}"
     facts = {
         _("Account"): view.account or "–",
         _("Token ends"): left(view.token_expires_at, now) or _("not stated"),
         _("Authorised until"): when(view.refresh_expires_at) if view.refresh_expires_at else _("not stated"),
-        _("Bookings today"): cap,
+        **budget.facts(view, now),
         _("Calls"): _("{r:g} a second, {c} at once").format(r=view.rate_per_second, c=view.concurrency),
         _("Synchronized"): ago(view.synced_at, now),
         _("Checked"): ago(view.checked_at, now),
@@ -84,7 +83,8 @@ def _buttons(person: Person, view: SessionView) -> None:
         with st.popover(_("Authorise"), icon=":material/key:"):
             authorise.panel(person, view)
         with st.popover(_("Limits"), icon=":material/speed:"):
-            _limits(person, view)
+            budget.limits_form(person, view)
+        budget.wake_button(person, view)
         if view.state == "disabled":
             st.button(
                 _("Enable"),
@@ -114,28 +114,6 @@ def _check(person: Person, name: str) -> None:
 def _switch(person: Person, name: str, on: bool) -> None:
     action = sessions.enable if on else sessions.disable
     feedback.attempt(lambda: action(context(), person.actor, name))
-
-
-def _limits(person: Person, view: SessionView) -> None:
-    with st.form(f"limits-{view.id}", border=False):
-        st.number_input(_("Bookings a day (0: no cap)"), 0, 100_000, view.daily_cap, key=f"cap-{view.id}", step=10)
-        st.number_input(_("Calls a second"), 0.1, 100.0, float(view.rate_per_second), key=f"rate-{view.id}", step=0.5)
-        st.number_input(_("Calls at once"), 1, 16, view.concurrency, key=f"many-{view.id}")
-        st.form_submit_button(_("Save"), type="primary", on_click=_save_limits, args=(person, view.id, view.name))
-
-
-def _save_limits(person: Person, key: int, name: str) -> None:
-    state = st.session_state
-    feedback.attempt(
-        lambda: sessions.set_limits(
-            context(),
-            person.actor,
-            name,
-            daily_cap=int(state[f"cap-{key}"]),
-            rate_per_second=float(state[f"rate-{key}"]),
-            concurrency=int(state[f"many-{key}"]),
-        )
-    )
 
 
 def add_form(person: Person) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from autopurchase.services import sessions
 from autopurchase.services.sessions import SessionView
+from autopurchase.ui import budget
 from autopurchase.ui.guard import Person
 from autopurchase.ui.picking import Pick
 from autopurchase.ui.words import _, left
@@ -64,7 +65,27 @@ def draw(person: Person, picked: Mapping[str, Pick]) -> SessionView | None:
         width=170,
         on_change=_asked,
     )
+    _suggest(person, picked, best)
     return best
+
+
+def _suggest(person: Person, picked: Mapping[str, Pick], chosen: SessionView) -> None:
+    """Another session of the same marketplace, where the chosen one has no room: a person takes it, or does not."""
+    other = budget.suggestion(listing(person), chosen, len(fitting(chosen, picked)))
+    if other is not None:
+        st.button(
+            budget.room_words(other),
+            type="tertiary",
+            icon=":material/lightbulb:",
+            key="session-suggested",
+            on_click=_take,
+            args=(other.name,),
+            help=_("Books through this session instead"),
+        )
+
+
+def _take(name: str) -> None:
+    st.session_state[_ASKED] = name
 
 
 def _asked() -> None:
@@ -80,10 +101,9 @@ def health(view: SessionView | None, picked: Mapping[str, Pick]) -> str:
         return f":red[:material/error: {view.name}: {view.health}]"
     others = sum(pick.provider != view.provider for pick in picked.values())
     end = left(view.token_expires_at, context().now())
-    used = f"{view.used_today}/{view.daily_cap}" if view.daily_cap else str(view.used_today)
     parts = [
         view.label,
-        _("{n} booked today").format(n=used),
+        *budget.short(view, context().now()),
         _("token ends {left}").format(left=end) if end else "",
         _("grade {g}").format(g=view.grade),
     ]

@@ -76,6 +76,19 @@ def test_a_daily_cap_is_not_waited_for(shell: Shell) -> None:
     assert "daily cap" in " ".join(row["sentence"] for row in said.json["outcomes"])
 
 
+def test_limits_are_changed_and_what_waited_goes_on(shell: Shell) -> None:
+    shell.connect(daily_cap=1)
+    shell.import_orders()
+    shell("book", "--session", "main", "--lines", ",".join(shell.numbers()[:2]), "--yes", "--wait")
+    told = shell("session", "limits", "main", "--json").json["session"]
+    assert (told["used_today"], told["daily_cap"], told["room_today"], told["queued"]) == (1, 1, 0, 1)
+    said = shell("session", "limits", "main", "--daily-cap", "7", "--daily-amount", "9999.50", "--json")
+    assert said.code == 0
+    assert (said.json["session"]["room_today"], said.json["session"]["daily_amount"]["text"]) == (5, "9999.50")
+    refused(shell("session", "limits", "main", "--strikes", "0", "--json"), 2, "strikes")
+    refused(shell("session", "wake", "main", "--json"), 2, "does not rest")
+
+
 # ---------------------------------------------------------------- wrong use and bad input
 
 WRONG = [

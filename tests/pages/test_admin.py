@@ -1,13 +1,16 @@
 """Sessions and sources: forms from manifests, secrets that never come back, authorisation that only we can begin."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
+from autopurchase.domain.budget import Budget
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import sessions, sources
+from autopurchase.storage import schema
 from autopurchase.ui import authorise
 from autopurchase.ui.guard import Person
 from autopurchase.wiring import Workspace
@@ -55,10 +58,26 @@ def test_a_session_is_switched_off_and_its_limits_are_set(full: Workspace) -> No
     app = open_app(SESSIONS)
     view = sessions.listing(full.context, ROOT)[0]
     app.number_input(key=f"cap-{view.id}").set_value(77)
+    app.number_input(key=f"hour-{view.id}").set_value(9)
+    app.text_input(key=f"amount-{view.id}").set_value("1200.50")
+    app.number_input(key=f"pause-{view.id}").set_value(2.5)
     sound(next(b for b in app.button if b.key and f"limits-{view.id}" in b.key).click().run())
     sound(app.button(key=f"disable-{view.id}").click().run())
     found = next(item for item in sessions.listing(full.context, ROOT) if item.id == view.id)
-    assert (found.daily_cap, found.state) == (77, "disabled")
+    assert (found.budget, found.state) == (Budget(9, 77, 120_050, 2.5), "disabled")
+
+
+def test_a_session_that_rests_says_until_when_and_is_woken(full: Workspace) -> None:
+    view = sessions.listing(full.context, ROOT)[0]
+    with full.context.db.write() as tx:
+        until = datetime.now(UTC) + timedelta(minutes=9)
+        values = {"resting_until": until, "resting_why": "Limit reached.", "strikes": 3}
+        tx.execute(sa.update(schema.session).where(schema.session.c.id == view.id).values(values))
+    app = open_app(SESSIONS)
+    assert "Rests **until" in everything(app)
+    assert "Limit reached." in everything(app)
+    sound(app.button(key=f"wake-{view.id}").click().run())
+    assert sessions.read(full.context, ROOT, view.name).resting_until is None
 
 
 def test_a_grade_is_explained(full: Workspace) -> None:

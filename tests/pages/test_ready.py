@@ -1,6 +1,7 @@
 """Ready for purchase: picks are line numbers, filters are in the address, Book asks for a plan and commits it once."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import lines, plan
-from autopurchase.storage import plans, runs, views
+from autopurchase.storage import plans, runs, schema, views
 from autopurchase.storage.views import ReadyFilter
 from autopurchase.ui import drawer, ready
 from autopurchase.ui.picking import Pick
@@ -153,8 +154,8 @@ def test_book_asks_for_a_plan_of_the_session_s_marketplace_only(full: Workspace)
     assert view.state == "queued"
 
 
-def freeze(workspace: Workspace, token: str, numbers: Sequence[str]) -> None:
-    """What the worker's check would leave: one purchase of these lines."""
+def freeze(workspace: Workspace, token: str, numbers: Sequence[str], *, apart: bool = False) -> None:
+    """What the worker's check would leave: one purchase of these lines, or one each."""
     with workspace.context.db.write() as tx:
         rows = lines.lines.find(tx, numbers)
         found = [
@@ -166,12 +167,14 @@ def freeze(workspace: Workspace, token: str, numbers: Sequence[str]) -> None:
             for row in rows.values()
         ]  # fmt: skip
         purchase = {
-            "seller_id": "s", "seller_name": "Seller", "orders": [], "lines": found, "goods_fen": 1000,
+            "seller_id": "s", "seller_name": "Seller", "orders": [], "goods_fen": 1000,
             "freight_fen": 0, "total_fen": 1000, "prepared": {}, "warnings": [],
         }  # fmt: skip
+        parts = [[line] for line in found] if apart else [found]
+        purchases = [purchase | {"lines": part} for part in parts]
         left_out = [{"number": "9-9", "cause": "out_of_stock", "sentence": "Wait."}]
         body = {
-            "purchases": [purchase], "left_out": left_out, "warnings": [], "totals": {"CNY": 1000}, "blocked": "",
+            "purchases": purchases, "left_out": left_out, "warnings": [], "totals": {"CNY": 1000}, "blocked": "",
         }  # fmt: skip
         plan_id = plans.get(tx, token)["id"]
         plans.change(tx, plan_id, state="ready", body=body, hash="h", ready_at=workspace.context.now())
@@ -207,6 +210,30 @@ def test_what_somebody_else_changed_meanwhile_is_named_and_nothing_is_booked(ful
     app.button(key="confirm").click().run()
     assert plan.read(full.context, token).run_id is None
     assert any(number in error.value and "anna" in error.value for error in app.error)
+
+
+def test_what_a_session_has_no_room_for_is_said_before_booking_and_another_is_offered(full: Workspace) -> None:
+    """A person takes the other session, or books and has the rest wait."""
+    now = datetime.now(UTC)
+    sent = {"sent_at": now, "state": "confirmed"}
+    with full.context.db.write() as tx:
+        first = sa.select(sa.func.min(schema.booking.c.id)).scalar_subquery()
+        tx.execute(sa.update(schema.booking).where(schema.booking.c.id == first).values(**sent))
+        waiting = (schema.booking.c.state == "queued") & (schema.booking.c.session_id == 1)
+        tx.execute(sa.update(schema.booking).where(waiting).values(state="refused"))
+        tx.execute(sa.update(schema.session).where(schema.session.c.name == "taobao-1").values(daily_cap=2))
+    app = tick(open_ready(ready_provider="taobao"), [0, 1])
+    assert any("1/2 booked today" in caption.value for caption in app.caption)
+    assert app.button(key="session-suggested").label == "taobao-2 has no cap"
+    app.button(key="book").click().run()
+    token = app.session_state[drawer.OPEN]
+    freeze(full, token, picked(app), apart=True)
+    sound(app.run())
+    assert any("1 of 2 will be sent today" in warning.value for warning in app.warning)
+    assert "taobao-2" in app.button(key="plan-elsewhere").label
+    app = tick(open_ready(ready_provider="taobao"), [0, 1])
+    sound(app.button(key="session-suggested").click().run())
+    assert app.selectbox(key="ready_session").value == "taobao-2"
 
 
 def test_held_lines_return_to_ready_with_a_reason(full: Workspace) -> None:

@@ -201,6 +201,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("check_state IN ('waiting','differs')"),
         postgresql_where=sa.text("check_state IN ('waiting','differs')"),
     )
+    op.create_index(
+        "ix_booking_sent",
+        "booking",
+        ["session_id", "sent_at"],
+        unique=False,
+        sqlite_where=sa.text("sent_at IS NOT NULL"),
+        postgresql_where=sa.text("sent_at IS NOT NULL"),
+    )
     op.add_column("line", sa.Column("amended", sa.JSON(none_as_null=True), nullable=True))
     _add_split_from()
     op.create_index(op.f("ix_line_split_from"), "line", ["split_from"], unique=False)
@@ -212,6 +220,9 @@ def upgrade() -> None:
     op.add_column("session", sa.Column("resting_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("session", sa.Column("resting_why", sa.Text(), server_default="", nullable=False))
     op.add_column("session", sa.Column("strikes", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("session", sa.Column("struck_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("session", sa.Column("rest_seconds", sa.Float(), server_default="300", nullable=False))
+    op.add_column("session", sa.Column("rest_after", sa.Integer(), server_default="3", nullable=False))
     op.add_column("session", sa.Column("reconciled_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("session", sa.Column("reconcile_error", sa.Text(), server_default="", nullable=False))
 
