@@ -28,6 +28,7 @@ from autopurchase.ports import Clock, Manifest, TokenStore
 from autopurchase.providers.alibaba1688.client import Gateway, Parse
 from autopurchase.providers.alibaba1688.listing import Listing, whole_list
 from autopurchase.providers.alibaba1688.manifest import MANIFEST
+from autopurchase.providers.alibaba1688.offers import Offers
 from autopurchase.providers.alibaba1688.options import Options
 from autopurchase.providers.alibaba1688.translate import answers, asking, lookup, orders, placing, previewing
 from autopurchase.providers.lenient import as_dict, as_list, as_text
@@ -55,7 +56,8 @@ class Alibaba1688:
         self._rules = options.rules
         self._clock = clock
         self._authorised = Authorised(tokens, self._refresh, clock)
-        self._may_look_up = options.item_lookup != "off"
+        off = options.item_lookup == "off"
+        self._known = Offers(gateway.base_url, gateway.app_key, self._offer, clock, off=off)
 
     # --- reading ---
 
@@ -222,26 +224,18 @@ class Alibaba1688:
     # --- items ---
 
     def _offers(self, purchase: Purchase, preview: Preview) -> dict[str, lookup.Offer]:
-        """Offers worth a lookup: those of refused lines, or all where the setting says so."""
-        every = self._options.item_lookup == "always"
+        """Offers of the lines: read now where one was refused or the setting says so, else as of the last day."""
         refused = {line.number for line in preview.lines if line.cause and cause_of(line.cause).holds}
-        wanted = dict.fromkeys(line.item_id for line in purchase.lines if every or line.number in refused)
-        found = {item: self._offer(item) for item in list(wanted)[:MOST_LOOKUPS]}
+        at_fault = {line.item_id for line in purchase.lines if line.number in refused}
+        wanted = dict.fromkeys(line.item_id for line in purchase.lines)
+        found = {}
+        for item in sorted(wanted, key=lambda item: item not in at_fault)[:MOST_LOOKUPS]:
+            fresh = self._options.item_lookup == "always" or item in at_fault
+            found[item] = self._known.now(item) if fresh else self._known.words(item)
         return {item: offer for item, offer in found.items() if offer is not None}
 
-    def _offer(self, item_id: str) -> lookup.Offer | None:
-        """The offer, or None: the lookup only explains, and an app without the right to it does without."""
-        if not self._may_look_up:
-            return None
-        try:
-            return self._read("item", asking.item(item_id), partial(lookup.read, rules=self._rules))
-        except SessionRefused as error:
-            if error.cause != "permission_missing":
-                raise
-            self._may_look_up = False
-        except (Refused, NotSent):
-            pass
-        return None
+    def _offer(self, item_id: str) -> lookup.Offer:
+        return self._read("item", asking.item(item_id), partial(lookup.read, rules=self._rules))
 
     # --- calls ---
 

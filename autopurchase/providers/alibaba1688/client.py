@@ -58,6 +58,7 @@ class Gateway:
     def __init__(self, config: SessionConfig, clock: Clock, send_timestamp: bool, pace: Pace | None = None) -> None:
         """Raises BadInput when the session's address is none."""
         self.base_url = origin(config.base_url or MANIFEST.default_base_url)
+        self.app_key = config.app_key
         self._config = config
         self._clock = clock
         self._send_timestamp = send_timestamp

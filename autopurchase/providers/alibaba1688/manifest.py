@@ -38,7 +38,7 @@ SETTINGS = (
     Field(
         "item_lookup",
         "Item lookup",
-        "auto: to explain what a preview refused; always: every item, for its stock. Off once the app lacks the right.",
+        "auto: for an item's own words once a day, and to explain what was refused; always: every item, for its stock.",
         default="auto",
         choices=LOOKUPS,
     ),

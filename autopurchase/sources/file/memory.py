@@ -1,57 +1,35 @@
-"""A small memory of very many keys, so that a file of any size is read in little memory."""
+"""A memory of very many keys that lies on disk, so that a file of any size is read in little memory."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Hashable
+import sqlite3
 
-_BITS = (1 << 64) - 1
+#: kilobytes of it that are held in memory at most
+_CACHE = 8_000
 
 
 class Memory:
-    """Integers by key, 16 bytes an entry and at most half full: a million entries take some 32 MB.
-
-    Keys are kept as 64-bit hashes only. Two of a million different keys look alike with a probability of about
-    3e-8; a row is then wrongly rejected as repeated, which is seen, and never bought twice.
-    """
+    """Integers by key, in a temporary database of SQLite's own, which is gone with this object or its process."""
 
     def __init__(self) -> None:
-        self._resize(1 << 10)
-        self._count = 0
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute(f"PRAGMA cache_size=-{_CACHE}")
+        self._db.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID")
 
-    def get(self, key: Hashable) -> int:
+    def get(self, *key: object) -> int:
         """What was put under ``key``, or 0."""
-        return self._values[self._slot(_hash(key))]
+        row = self._db.execute("SELECT value FROM seen WHERE key = ?", (_text(key),)).fetchone()
+        return int(row[0]) if row else 0
 
-    def put(self, key: Hashable, value: int) -> None:
+    def put(self, *key: object, value: int = 1) -> None:
         """Keep ``value`` (64 bits, signed) under ``key``."""
-        code = _hash(key)
-        slot = self._slot(code)
-        if not self._keys[slot]:
-            self._count += 1
-        self._keys[slot], self._values[slot] = code, value
-        if self._count * 2 > len(self._keys):
-            self._grow()
+        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (_text(key), value))
 
-    def _slot(self, code: int) -> int:
-        keys, mask = self._keys, len(self._keys) - 1
-        slot = code & mask
-        while keys[slot] and keys[slot] != code:
-            slot = (slot + 1) & mask
-        return slot
-
-    def _grow(self) -> None:
-        keys, values = self._keys, self._values
-        self._resize(2 * len(keys))
-        for code, value in zip(keys, values, strict=True):
-            if code:
-                slot = self._slot(code)
-                self._keys[slot], self._values[slot] = code, value
-
-    def _resize(self, size: int) -> None:
-        self._keys = array("Q", bytes(8 * size))
-        self._values = array("q", bytes(8 * size))
+    def first(self, *key: object) -> bool:
+        """Whether ``key`` comes for the first time; from now on it does not."""
+        return bool(self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, 1)", (_text(key),)).rowcount)
 
 
-def _hash(key: Hashable) -> int:
-    return (hash(key) & _BITS) or 1
+def _text(key: tuple[object, ...]) -> str:
+    return "\x1f".join(map(str, key))

@@ -103,7 +103,7 @@ class _Reading:
             head = self._head(row)
             line = translate.line(row, head.currency, self._options.decimal_comma, self._options.providers)
         except BadInput:
-            self._memory.put(("bad", row.get("order_number")), 1)
+            self._memory.put("bad", row.get("order_number"))
             raise
         self._check_repeated(head.number, line)
         self._group = self._group or _Group(head)
@@ -124,36 +124,34 @@ class _Reading:
         return head
 
     def _check_repeated(self, number: str, line: ShopLine) -> None:
-        if self._memory.get((number, line.line_no)):
+        if not self._memory.first("line", number, line.line_no):
             raise BadInput(
                 f"Line {line.line_no} of order {number} is in the file more than once; the first one was taken."
             )
-        self._memory.put((number, line.line_no), 1)
 
     def _check_currency(self, head: translate.Header) -> None:
         """An order has one currency, also where its rows are far apart."""
-        known = self._memory.get(("order", head.number))
+        known = self._memory.get("order", head.number)
         if known and known >> 1 != _currency_code(head.currency):
             raise BadInput(f"Order {head.number} has another currency in an earlier row: an order has one currency.")
 
     def _unknowable(self, head: translate.Header) -> bool:
         """Whether a sum paid is stated but what it must cover is not known."""
         stated = head.paid_amount is not None and head.order_total is None
-        return stated and bool(self._memory.get(("bad", head.number)))
+        return stated and bool(self._memory.get("bad", head.number))
 
     def _alive(self, order: ShopOrder) -> bool:
         """Whether a line of the order is live, here or earlier in the file; remembered with the currency."""
-        key = ("order", order.number)
-        alive = order.state == "open" or bool(self._memory.get(key) & 1)
-        self._memory.put(key, _currency_code(order.currency) << 1 | alive)
+        alive = order.state == "open" or bool(self._memory.get("order", order.number) & 1)
+        self._memory.put("order", order.number, value=_currency_code(order.currency) << 1 | alive)
         return alive
 
     def _goods(self, group: _Group) -> Money:
         """Value of the order's lines in the file so far."""
         here = translate.goods_total(group.lines, group.head.currency)
-        key = ("goods", group.head.number)
-        self._memory.put(key, self._memory.get(key) + here.minor)
-        return Money(self._memory.get(key), here.currency)
+        total = self._memory.get("goods", group.head.number) + here.minor
+        self._memory.put("goods", group.head.number, value=total)
+        return Money(total, here.currency)
 
 
 def _currency_code(currency: str) -> int:

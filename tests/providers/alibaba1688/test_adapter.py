@@ -12,7 +12,7 @@ import pytest
 from autopurchase.domain.errors import BrokenAnswer, NotSent, ProviderDown, RateLimited, Refused, SessionRefused
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Grade, SessionConfig, Tokens
-from autopurchase.providers.alibaba1688 import KIND
+from autopurchase.providers.alibaba1688 import KIND, offers
 from autopurchase.providers.alibaba1688.kind import Alibaba1688Kind
 from autopurchase.providers.alibaba1688.signing import sign
 from autopurchase.sandbox import Sandbox
@@ -228,6 +228,12 @@ def test_two_of_our_lines_of_one_spec_are_one_line_there(bench: Bench) -> None:
     assert line.quantity == sum(line.quantity for line in asked.lines)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_known() -> None:
+    """Sessions of one process share what they looked up."""
+    offers.forget()
+
+
 def test_without_the_right_to_the_item_lookup_it_is_asked_once(bench: Bench) -> None:
     bench.market.control("settings", declined_apis=["product.search.queryProductDetail"])
     provider = bench.open(bench.config(item_lookup="always"))
@@ -235,6 +241,15 @@ def test_without_the_right_to_the_item_lookup_it_is_asked_once(bench: Bench) -> 
     provider.preview(bench.purchase())
     provider.preview(bench.purchase())
     assert bench.calls() - before == 3
+
+
+def test_an_item_is_shown_in_the_marketplaces_words_and_asked_for_once(bench: Bench) -> None:
+    (line,) = bench.open().preview(bench.purchase()).lines
+    ((item, sku),) = bench.goods()[0]
+    assert line.words == " · ".join([item.title, *(value for _, value in sku.options)])
+    before = bench.calls()
+    (again,) = bench.open().preview(bench.purchase()).lines
+    assert (again.words, again.stock, bench.calls() - before) == (line.words, None, 1)
 
 
 def test_lookup_of_every_item_tells_its_stock(bench: Bench) -> None:

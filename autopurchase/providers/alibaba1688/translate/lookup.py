@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autopurchase.domain.purchase import Preview, PreviewLine, Purchase
@@ -20,28 +20,38 @@ VAGUE = frozenset({"unknown_refusal", "sku_mismatch", "mixed_sellers"})
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Facts of an offer: ``stock`` by spec (``""`` for an offer without specs), pieces in a lot."""
+    """Facts of an offer: ``stock`` and ``words`` by spec (``""`` for an offer without specs), pieces in a lot.
+
+    ``words``: title and configuration as the marketplace writes them.
+    """
 
     status: str
     minimum: int
     lot: int
     stock: Mapping[str, int | None]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(document: Document, raw: str, rules: Rules) -> Offer:
     """The offer of a lookup answer."""
     found = as_dict(as_dict(document.get("result")).get("result"))
     require(document, bool(found.get("offerId")), rules, "item", raw)
-    specs = {
-        as_text(one.get("specId")): as_int(one.get("amountOnSale")) for one in as_list(found.get("productSkuInfos"))
-    }
+    infos = as_list(found.get("productSkuInfos"))
+    specs = {as_text(one.get("specId")): as_int(one.get("amountOnSale")) for one in infos}
+    title = as_text(found.get("subject"))
     whole = as_int(as_dict(found.get("productSaleInfo")).get("amountOnSale"))
     return Offer(
         status=as_text(found.get("status")),
         minimum=as_int(found.get("minOrderQuantity")) or 1,
         lot=as_int(found.get("batchNumber")) or 1,
         stock=specs or {"": whole},
+        words={as_text(one.get("specId")): _words(title, one) for one in infos} or {"": title},
     )
+
+
+def _words(title: str, info: Mapping[str, Any]) -> str:
+    values = (as_text(one.get("value")) for one in as_list(info.get("skuAttributes")))
+    return " · ".join(filter(None, (title, *values)))
 
 
 def explained(preview: Preview, purchase: Purchase, offers: Mapping[str, Offer]) -> Preview:
@@ -54,7 +64,7 @@ def explained(preview: Preview, purchase: Purchase, offers: Mapping[str, Offer])
 
 
 def _explained(line: PreviewLine, group: Group, offer: Offer) -> PreviewLine:
-    line = replace(line, stock=offer.stock.get(group.spec_id))
+    line = replace(line, stock=offer.stock.get(group.spec_id), words=offer.words.get(group.spec_id, ""))
     clearer = _cause(group, offer) if line.cause in VAGUE else None
     if clearer is None:
         return line
