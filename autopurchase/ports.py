@@ -47,6 +47,10 @@ class Queue(Protocol):
         """Carry out the session's due cancels; ``label`` makes the work unique."""
         ...
 
+    def read_back(self, tx: Any, session_id: int, label: str) -> None:
+        """Read back what was placed in the session and compare it; ``label`` makes the work unique."""
+        ...
+
     def check_plan(self, tx: Any, plan_id: int) -> None:
         """Check a plan at its provider."""
         ...

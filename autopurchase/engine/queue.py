@@ -16,7 +16,7 @@ APP_VERSION = "1"
 #: one partition per session; what holds a session's concurrency exactly are its call leases
 BUYING, BACKGROUND = "buying", "background"
 #: names are part of stored work: never renamed
-BUY, CANCEL, CHECK_PLAN, WRITE_BACK = "buy", "cancel", "check_plan", "write_back"
+BUY, CANCEL, READ_BACK, CHECK_PLAN, WRITE_BACK = "buy", "cancel", "read_back", "check_plan", "write_back"
 
 
 def prepare(db: Database) -> None:
@@ -58,6 +58,10 @@ class DurableQueue:
         """Carry out the session's due cancels; beside its bookings, so that neither waits for the other's lanes."""
         key = f"cancel-{session_id}"
         self._put(tx, CANCEL, BUYING, f"{key}-{label}", session_id, partition=key)
+
+    def read_back(self, tx: Any, session_id: int, label: str) -> None:
+        """Read back what was placed; beside the session's bookings."""
+        self._put(tx, READ_BACK, BACKGROUND, f"read-back-{session_id}-{label}", session_id)
 
     def check_plan(self, tx: Any, plan_id: int) -> None:
         """Check a plan."""

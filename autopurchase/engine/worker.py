@@ -26,9 +26,10 @@ from autopurchase.engine.queue import (
     BUYING,
     CANCEL,
     CHECK_PLAN,
+    READ_BACK,
     WRITE_BACK,
 )
-from autopurchase.services import bind, cancel, import_orders, plan, purchase, rates, sync, write_back
+from autopurchase.services import bind, cancel, import_orders, plan, purchase, rates, readback, sync, write_back
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, cancels, plans, write_backs
 
@@ -129,6 +130,7 @@ class Worker:
 
         durable(BUY, lambda session_id, holder: purchase.work(ctx, session_id, holder, self.stopping.is_set))
         durable(CANCEL, lambda session_id: cancel.work(ctx, session_id, self.stopping.is_set))
+        durable(READ_BACK, lambda session_id: readback.work(ctx, session_id, self.stopping.is_set))
         durable(CHECK_PLAN, lambda plan_id: check_plan(ctx, plan_id))
         for name, carry_out in RUNS.items():
             durable(name, _of(ctx, carry_out))
@@ -187,7 +189,7 @@ def check_plan(ctx: Context, plan_id: int) -> None:
 
 
 def sweep(ctx: Context) -> None:
-    """Enqueue one lane for each session with overdue bookings or due cancels, one write-back for each waiting shop.
+    """Enqueue work for each session: overdue bookings, due cancels, new orders to read back; and waiting write-backs.
 
     Work already covered by a living lane is claimed by whoever comes first; a lane that finds nothing ends at once.
     """
@@ -196,14 +198,17 @@ def sweep(ctx: Context) -> None:
     with ctx.db.read() as tx:
         overdue = bookings.due_sessions(tx, now - timedelta(seconds=3))
         cancelling = cancels.due_sessions(tx, now)
+        placed = readback.due_sessions(tx, now)
         shops = write_backs.due_sources(tx, now)
-    if not overdue and not cancelling and not shops:
+    if not overdue and not cancelling and not placed and not shops:
         return
     with ctx.db.write() as tx:
         for session_id in overdue:
             ctx.queue.buy(tx, session_id, label, 1)
         for session_id in cancelling:
             ctx.queue.cancel(tx, session_id, label)
+        for session_id in placed:
+            ctx.queue.read_back(tx, session_id, label)
         for source_id in shops:
             ctx.queue.write_back(tx, source_id, label)
 

@@ -30,6 +30,7 @@ class Control:
             "close": self.close,
             "price": self.price,
             "amount": self.amount,
+            "line": self.line,
             "stock": self.stock,
             "item": self.item,
             "orders": self.orders,
@@ -90,6 +91,19 @@ class Control:
     def amount(self, values: Values) -> Values:
         """The seller asks `total` fen for `ids`."""
         return self._each(values, lambda order: self.market.change_amount(order, int(values["total"])))
+
+    def line(self, values: Values) -> Values:
+        """The seller changes one line of `ids` (`place`, default the first): its `quantity`, `sku_id` or `amount`."""
+
+        def changed(order: Order) -> bool:
+            line = order.lines[int(values.get("place", 0))]
+            line.quantity = int(values.get("quantity", line.quantity))
+            line.amount = int(values.get("amount", line.amount))
+            line.sku_id = str(values.get("sku_id", line.sku_id))
+            self.market.touched(order)
+            return True
+
+        return self._each(values, changed)
 
     def age(self, values: Values) -> Values:
         """Let `ids` have happened `seconds` earlier (to give a demo a past)."""

@@ -32,9 +32,20 @@ def tie(tx: Connection, order_keys: Sequence[int]) -> None:
     """Tie booked lines that know only their provider order (the create answer named no lines) to its lines."""
     for row in provider_orders.untied(tx, order_keys):
         theirs = provider_orders.lines_of(tx, row["provider_order_id"])
-        best = _best(row, [_as_placed(line) for line in theirs])
+        best = _best(_planned(row), [_as_placed(line) for line in theirs])
         if best is not None:
             bookings.link(tx, {row["id"]: (row["provider_order_id"], theirs[best]["id"])})
+
+
+def aliases(planned: Mapping[Any, Any]) -> frozenset[str]:
+    """Further ids of a planned line, by which its provider calls item and configuration in its orders."""
+    return frozenset(str(value) for value in (planned.get("prepared") or {}).values() if value)
+
+
+def _planned(row: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The booked line as its plan froze it; as it is now where the booking holds no such line."""
+    lines = row["purchase"].get("lines", ())
+    return next((line for line in lines if line.get("number") == row["number"] and "prepared" in line), row)
 
 
 def _as_placed(line: Mapping[Any, Any]) -> PlacedLine:
@@ -50,8 +61,9 @@ def _best(row: Mapping[Any, Any], lines: Sequence[PlacedLine]) -> int | None:
 def _likeness(row: Mapping[Any, Any], line: PlacedLine) -> int:
     if line.number:
         return 4 if line.number == row["number"] else 0
-    if line.spec_id and line.spec_id == row["spec_id"]:
+    others = aliases(row)
+    if line.spec_id and (line.spec_id == row["spec_id"] or line.spec_id in others):
         return 3
-    if line.sku_id and line.sku_id == row["sku_id"]:
+    if line.sku_id and (line.sku_id == row["sku_id"] or line.sku_id in others):
         return 2
-    return 1 if line.item_id and line.item_id == row["item_id"] else 0
+    return 1 if line.item_id and (line.item_id == row["item_id"] or line.item_id in others) else 0

@@ -14,7 +14,7 @@ from autopurchase.domain.provider_order import ProviderLine, ProviderOrder, Prov
 from autopurchase.domain.purchase import Placed, PlacedLine, PlacedOrder, RefusedLine
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import Grade, SessionConfig
-from autopurchase.services import match
+from autopurchase.services import match, readback
 from autopurchase.services.context import Context
 from autopurchase.services.sync import move_lines
 from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
@@ -148,9 +148,14 @@ def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
 
 
 def _confirm(tx: Connection, outcome: Outcome) -> bool:
-    pay_url = (outcome.placed or _as_placed(outcome.readings)).pay_url
+    answer = outcome.placed or _as_placed(outcome.readings)
     return bookings.confirm(
-        tx, outcome.booking, sentence=outcome.said.sentence, finished_at=outcome.at, pay_url=pay_url
+        tx,
+        outcome.booking,
+        sentence=outcome.said.sentence,
+        finished_at=outcome.at,
+        pay_url=answer.pay_url,
+        check_found=readback.at_once(outcome.booking["purchase"], answer) or None,
     )
 
 

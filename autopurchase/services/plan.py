@@ -341,6 +341,7 @@ def _frozen(
         "goods_fen": goods_fen,
         "freight_fen": freight.minor if freight else 0,
         "total_fen": total.minor if total else goods_fen,
+        "total_known": total is not None,  # with its freight
         "prepared": dict(preview.prepared),
         "warnings": list(preview.warnings) + _notes(kept, total),
     }

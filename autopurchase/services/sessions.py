@@ -42,6 +42,8 @@ _COLUMNS = {"daily_amount": "daily_amount_fen", "strikes": "rest_after"}
 _UNBOUNDED = frozenset({"hourly_cap", "daily_cap", "daily_amount", "pause_seconds"})
 #: what can be changed after a session was added
 LIMITS = tuple(name for name in _NUMBERS if name not in ("settle_seconds", "timeout_seconds"))
+#: rules of ours that a session's settings may hold beside the provider's own
+_RULES = frozenset({"unknown_lookups", "freight_tolerance"})
 _TOKENS = ("access_token", "refresh_token", "expires_at", "refresh_expires_at")
 _MAX_CONCURRENCY = 16
 
@@ -192,13 +194,15 @@ def _origin(url: str) -> str:
 
 def _settings(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, str]:
     known = {item.name: item for item in (*manifest.settings, *manifest.credentials)}
-    unknown = sorted(name for name in given if name not in known and name != "unknown_lookups")
+    unknown = sorted(name for name in given if name not in known and name not in _RULES)
     if unknown:
         raise BadInput(f"Unknown credential keys: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
     for name, value in given.items():
         choices = known[name].choices if name in known else ()
         if choices and str(value) not in choices:
             raise BadInput(f"“{name}” must be one of {', '.join(choices)}, not “{value}”.")
+    if given.get("freight_tolerance"):
+        Money.of(str(given["freight_tolerance"]), "CNY")
     return {name: str(value) for name, value in given.items() if value not in (None, "")}
 
 

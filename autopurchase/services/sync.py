@@ -15,7 +15,7 @@ from autopurchase.domain.provider_order import ProviderOrder, ProviderState, pur
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services import cancelled, match
+from autopurchase.services import cancelled, match, raised
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, cancels, provider_orders, runs, sessions, write_backs
@@ -134,7 +134,7 @@ def _read_all(ctx: Context, session: Row, run: Row, until: datetime, counts: Cou
         with call_lease(ctx, config) as pace:
             provider = open_provider(ctx, config, pace)
             for page in _pages(ctx, provider, session, run["params"], until):
-                counts.update(_take(ctx, provider, config, run["id"], page))
+                counts.update(take(ctx, provider, config, page, run["id"]))
     except AutopurchaseError as error:
         return error
     except Exception:
@@ -163,10 +163,10 @@ def _oldest_open(ctx: Context, session_id: int, since: datetime) -> datetime:
     return min([since, *(start - OVERLAP for start in starts)])
 
 
-def _take(
-    ctx: Context, provider: Provider, config: SessionConfig, run_id: int, page: Sequence[ProviderOrder]
+def take(
+    ctx: Context, provider: Provider, config: SessionConfig, page: Sequence[ProviderOrder], run_id: int | None = None
 ) -> Counter[str]:
-    """Store one page and move the lines it is about, in one transaction."""
+    """Store one page and move the lines it is about, in one transaction; ``run_id``: the cell that reads it."""
     readings = [_in_full(ctx, provider, config, reading) for reading in page]
     counts: Counter[str] = Counter(orders=len(readings))
     with ctx.db.write() as tx:
@@ -177,7 +177,9 @@ def _take(
         counts["unknown_words"] += sum(reading.state is ProviderState.UNKNOWN for reading in readings)
         ours = [item.id for item in stored if item.booking_id or item.state is ProviderState.CLOSED]
         counts += move_lines(tx, ours, now, run_id)
-        runs.progress(tx, run_id, runs.get(tx, run_id)["done"] + len(readings))
+        counts["price_raised"] += raised.flag(tx, stored, now, run_id)
+        if run_id is not None:
+            runs.progress(tx, run_id, runs.get(tx, run_id)["done"] + len(readings))
     return counts
 
 

@@ -111,12 +111,15 @@ _CONFIRM = (
         booking.c.attempts == bindparam("claimed_attempts"),
         booking.c.due_at == bindparam("claimed_due_at"),
     )
-    .values(state=BookingState.CONFIRMED.value, cause="")
+    .values(state=BookingState.CONFIRMED.value, cause="", check_state="waiting")
 )
 
 
 def confirm(connection: Connection, claimed: Mapping[str, Any], **values: Any) -> bool:
-    """Confirm a booking, unless the claim that ``claimed`` describes no longer holds (`stands`); whether it did."""
+    """Confirm a booking, unless the claim that ``claimed`` describes no longer holds (`stands`); whether it did.
+
+    It waits to be read back then.
+    """
     claim = {f"claimed_{name}": claimed[name] for name in ("state", "attempts", "due_at")}
     return bool(connection.execute(_CONFIRM, {"key": claimed["id"], **claim, **values}).rowcount)
 
@@ -172,9 +175,10 @@ def attempts_of(connection: Connection, booking_ids: Sequence[int]) -> Sequence[
     return connection.execute(query.order_by(booking_attempt.c.id)).mappings().all()
 
 
-def get(connection: Connection, booking_id: int) -> RowMapping:
+def get(connection: Connection, booking_id: int, *, lock: bool = False) -> RowMapping:
     """One booking."""
-    return connection.execute(select(booking).where(booking.c.id == booking_id)).mappings().one()
+    query = select(booking).where(booking.c.id == booking_id)
+    return connection.execute(query.with_for_update() if lock else query).mappings().one()
 
 
 _ORDERS_OF = (

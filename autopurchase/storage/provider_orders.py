@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,20 +12,31 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from autopurchase.domain.money import Money
 from autopurchase.domain.provider_order import FINAL_STATES, Parcel, ProviderLine, ProviderOrder, ProviderState, advance
 from autopurchase.storage.database import insert_new
-from autopurchase.storage.schema import booking_line, line, parcel, provider_line, provider_order
+from autopurchase.storage.schema import booking, booking_line, line, parcel, provider_line, provider_order
 
 _FINAL = [state.value for state in FINAL_STATES]
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """An unpaid order costs more than at the reading before. ``lines``: row ids of the lines that do."""
+
+    number: str
+    before_fen: int
+    after_fen: int
+    lines: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored reading: row ids, the state it is in now, and whether the reading changed anything."""
+    """A stored reading: row ids, the state it is in now, whether it changed anything, and made it dearer."""
 
     id: int
     line_ids: dict[str, int]
     booking_id: int | None
     state: ProviderState
     changed: bool
+    raised: Raised | None = None
 
 
 def store(
@@ -36,19 +47,21 @@ def store(
     known = by_number(connection, session_id, number) if booking_id is None else None  # one just placed is new
     key = _insert(connection, session_id, reading, now, booking_id) if known is None else None
     if key is not None:
-        line_ids, _ = _store_lines(connection, key, reading.lines, new=True)
+        line_ids, _ = _store_lines(connection, key, reading.lines, {})
         _store_parcels(connection, key, reading.parcels, reading.complete, new=True)
         return Stored(key, line_ids, booking_id, reading.state, changed=True)
     known = known or by_number(connection, session_id, number)
     assert known is not None  # noqa: S101 - the insert found it there
     if _older(known, reading):
         return _bind_only(connection, known, booking_id)
+    before = {row["provider_line_id"]: row for row in lines_of(connection, known["id"])}
     changed = _update(connection, known, reading, now, booking_id)
-    line_ids, lines_changed = _store_lines(connection, known["id"], reading.lines)
+    line_ids, lines_changed = _store_lines(connection, known["id"], reading.lines, before)
     parcels_changed = _store_parcels(connection, known["id"], reading.parcels, reading.complete)
     state = advance(ProviderState(known["state"]), reading.state)
     owner = booking_id or known["booking_id"]
-    return Stored(known["id"], line_ids, owner, state, changed or lines_changed or parcels_changed)
+    raised = _raised(known, before, reading) if state is ProviderState.UNPAID else None
+    return Stored(known["id"], line_ids, owner, state, changed or lines_changed or parcels_changed, raised)
 
 
 def _older(known: RowMapping, reading: ProviderOrder) -> bool:
@@ -64,6 +77,28 @@ def _bind_only(connection: Connection, known: RowMapping, booking_id: int | None
     ids = {row["provider_line_id"]: int(row["id"]) for row in lines_of(connection, known["id"])}
     owner = booking_id or known["booking_id"]
     return Stored(known["id"], ids, owner, ProviderState(known["state"]), changed=owner != known["booking_id"])
+
+
+def _raised(known: RowMapping, before: Mapping[str, RowMapping], reading: ProviderOrder) -> Raised | None:
+    """Whether total or a line's amount has grown; amounts that are shares of a sum may differ by a rounding."""
+    grown = [
+        (before[item.provider_line_id], _fen(item.amount) or 0)
+        for item in reading.lines
+        if item.provider_line_id in before and _dearer(before[item.provider_line_id], item)
+    ]
+    keys = frozenset(int(old["id"]) for old, _ in grown)
+    total, now = known["total_fen"], _fen(reading.total)
+    if total is not None and now is not None and now > total:
+        return Raised(reading.provider_order_id, total, now, keys)
+    if not grown:
+        return None
+    was, is_now = sum(old["amount_fen"] for old, _ in grown), sum(fen for _, fen in grown)
+    return Raised(reading.provider_order_id, was, is_now, keys)
+
+
+def _dearer(old: RowMapping, item: ProviderLine) -> bool:
+    known, now = old["amount_fen"], _fen(item.amount)
+    return known is not None and now is not None and now > known + item.quantity
 
 
 def by_number(connection: Connection, session_id: int, number: str) -> RowMapping | None:
@@ -182,9 +217,8 @@ _INSERT_LINE = insert(provider_line).returning(provider_line.c.id)
 
 
 def _store_lines(
-    connection: Connection, order_id: int, lines: Sequence[ProviderLine], *, new: bool = False
+    connection: Connection, order_id: int, lines: Sequence[ProviderLine], known: Mapping[str, RowMapping]
 ) -> tuple[dict[str, int], bool]:
-    known = {} if new else {row["provider_line_id"]: row for row in lines_of(connection, order_id)}
     ids = {number: int(row["id"]) for number, row in known.items()}
     changed = False
     for item in lines:
@@ -283,8 +317,9 @@ def untied(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapp
     """Live booked lines of these provider orders that are not tied to one of its lines, with what they are."""
     query = (
         select(booking_line.c.id, booking_line.c.provider_order_id, line.c.number, line.c.item_id)
-        .add_columns(line.c.sku_id, line.c.spec_id)
+        .add_columns(line.c.sku_id, line.c.spec_id, booking.c.purchase)
         .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .join(booking, booking_line.c.booking_id == booking.c.id)
         .where(
             booking_line.c.live,
             booking_line.c.provider_order_id.in_(order_ids),

@@ -470,6 +470,12 @@ provider_line = Table(
     Column("amount_fen", BigInteger, nullable=True),
     _text("title"),
     _text("refund"),
+    # as it was when it was last found as planned, or a person was content with it
+    _text("agreed_item_id"),
+    _text("agreed_sku_id"),
+    _text("agreed_spec_id"),
+    Column("agreed_quantity", Integer, nullable=True),  # null: never compared
+    Column("agreed_fen", BigInteger, nullable=True),
     UniqueConstraint("order_id", "provider_line_id"),
 )
 

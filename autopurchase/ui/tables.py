@@ -55,6 +55,9 @@ KINDS = {
     "source": "Source",
     "restored": "Copy put back",
     "settle": "Settling an unknown outcome",
+    "release": "Release: not as planned",
+    "accept": "Accepting what differs",
+    "desk": "Comparison with the marketplace",
 }
 
 

@@ -80,6 +80,10 @@ class NotedQueue:
         """Noted."""
         self.asked.append(("cancel", session_id, label))
 
+    def read_back(self, tx: Any, session_id: int, label: str) -> None:
+        """Noted."""
+        self.asked.append(("read_back", session_id, label))
+
     def check_plan(self, tx: Any, plan_id: int) -> None:
         """Noted."""
         self.asked.append(("check_plan", plan_id))

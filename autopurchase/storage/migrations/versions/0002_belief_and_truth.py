@@ -213,6 +213,10 @@ def upgrade() -> None:
     _add_split_from()
     op.create_index(op.f("ix_line_split_from"), "line", ["split_from"], unique=False)
     op.add_column("plan", sa.Column("kind", sa.Text(), server_default="", nullable=False))
+    for name in ("agreed_item_id", "agreed_sku_id", "agreed_spec_id"):
+        op.add_column("provider_line", sa.Column(name, sa.Text(), server_default="", nullable=False))
+    op.add_column("provider_line", sa.Column("agreed_quantity", sa.Integer(), nullable=True))
+    op.add_column("provider_line", sa.Column("agreed_fen", sa.BigInteger(), nullable=True))
     op.add_column("session", sa.Column("hourly_cap", sa.Integer(), server_default="0", nullable=False))
     op.add_column("session", sa.Column("daily_amount_fen", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("session", sa.Column("pause_seconds", sa.Float(), server_default="0", nullable=False))

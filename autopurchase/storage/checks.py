@@ -1,0 +1,115 @@
+"""Bookings that are read back after placing: what waits, what was asked, what the provider says, what was released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
+
+from autopurchase.domain.booking import BookingState
+from autopurchase.storage.schema import booking, booking_line, line, provider_line, provider_order, run
+
+#: as the text that the partial index over open checks has: with parameters no database could use it
+_IS_OPEN: ColumnElement[bool] = literal_column("booking.check_state IN ('waiting','differs')")
+_WAITS = (_IS_OPEN, booking.c.check_state == "waiting", booking.c.state == BookingState.CONFIRMED.value)
+
+
+def _due(placed_before: datetime, tried_before: datetime) -> ColumnElement[bool]:
+    """Placed so long ago (or called different by the create answer) and not tried yet, or tried some time ago."""
+    tried = booking.c.checked_at
+    ripe = (booking.c.finished_at <= placed_before) | booking.c.check_found.is_not(None)
+    return (tried.is_(None) & ripe) | (tried <= tried_before)
+
+
+def due_sessions(connection: Connection, placed_before: datetime, tried_before: datetime) -> list[int]:
+    """Sessions with a booking to read back: placed so long ago, and not tried since."""
+    query = select(booking.c.session_id).where(*_WAITS, _due(placed_before, tried_before)).distinct()
+    return [int(key) for key in connection.execute(query).scalars()]
+
+
+def claim(
+    connection: Connection, session_id: int, now: datetime, placed_before: datetime, tried_before: datetime, limit: int
+) -> Sequence[RowMapping]:
+    """Bookings to read back now, oldest first; whoever comes next finds them only after ``tried_before`` has moved on.
+
+    A booking that cannot be read is tried less and less often: its age must have grown by a half since the last try.
+    """
+    query = (
+        select(booking)
+        .where(booking.c.session_id == session_id, *_WAITS, _due(placed_before, tried_before))
+        .order_by(booking.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = [row for row in connection.execute(query).mappings() if _ripe(row, now)]
+    if rows:
+        keys = [row["id"] for row in rows]
+        connection.execute(update(booking).where(booking.c.id.in_(keys)).values(checked_at=now))
+    return rows
+
+
+def _ripe(row: RowMapping, now: datetime) -> bool:
+    tried, placed = row["checked_at"], row["finished_at"]
+    return tried is None or placed is None or (now - tried) >= (tried - placed) / 2
+
+
+def lock(connection: Connection, booking_id: int) -> RowMapping | None:
+    """The booking, locked, with its run's ``params``; None when it waits no more."""
+    query = (
+        select(booking, run.c.params.label("params"))
+        .join_from(booking, run)
+        .where(booking.c.id == booking_id, *_WAITS)
+        .with_for_update(of=booking)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def orders_of(connection: Connection, booking_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """The provider orders of these bookings."""
+    query = select(provider_order).where(provider_order.c.booking_id.in_(booking_ids)).order_by(provider_order.c.id)
+    return connection.execute(query).mappings().all()
+
+
+def said(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """The lines of these provider orders that are not closed."""
+    query = (
+        select(provider_line)
+        .where(provider_line.c.order_id.in_(order_ids), provider_line.c.state != "closed")
+        .order_by(provider_line.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def live_lines(connection: Connection, booking_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Live lines of these bookings: booking_id, provider_order_id (key), provider_line_id, line_id, number, cause."""
+    query = (
+        select(
+            booking_line.c.booking_id,
+            booking_line.c.provider_order_id,
+            booking_line.c.provider_line_id,
+            booking_line.c.line_id,
+            line.c.number,
+            line.c.cause,
+        )
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .where(booking_line.c.live, booking_line.c.booking_id.in_(booking_ids))
+        .order_by(booking_line.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def released_since(connection: Connection, session_id: int, since: datetime) -> int:
+    """Bookings of the session released since then: what counts against its release budget."""
+    query = select(func.count()).where(
+        booking.c.session_id == session_id, booking.c.check_state == "released", booking.c.checked_at >= since
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def agree(connection: Connection, order_ids: Sequence[int]) -> None:
+    """Take the lines of these provider orders as they are now for right: later changes of them are mismatches."""
+    same = ("item_id", "sku_id", "spec_id", "quantity")
+    values = {f"agreed_{name}": provider_line.c[name] for name in same}
+    values["agreed_fen"] = provider_line.c.amount_fen
+    connection.execute(update(provider_line).where(provider_line.c.order_id.in_(order_ids)).values(**values))
