@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autopurchase.api.rows import NOTE, note_row
 from autopurchase.api.table import Table, html_table
@@ -14,9 +14,12 @@ from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
 from autopurchase.reports.journal import cell
-from autopurchase.services import journal, notes
+from autopurchase.services import cancel_plan, journal, notes
 from autopurchase.storage import cells, runs
 from autopurchase.wiring import Workspace
+
+if TYPE_CHECKING:
+    from autopurchase.api.cancels import CancelPlan
 
 #: lines of one run that are shown
 _MOST = 10_000
@@ -75,6 +78,27 @@ class Run:
     def counts(self) -> dict[str, int]:
         """Lines of a booking run by outcome."""
         return dict(Counter(self.outcomes.column("outcome")))
+
+    @property
+    def cancels(self) -> Table:
+        """What became of each provider order of a run of cancels.
+
+        outcome: cancelled, refused, asked (its end is read back), waiting, withdrawn (never sent), left.
+        """
+        from autopurchase.api.cancels import outcome_table  # that one knows runs
+
+        return outcome_table(self._workspace, self.number)
+
+    def undo(self, reason: str = "") -> CancelPlan:
+        """A plan that cancels everything this booking run placed and is not paid, and withdraws what was not sent.
+
+        Raises BadInput when it is no booking run, or nothing of it is at a marketplace.
+        """
+        from autopurchase.api.cancels import CancelPlan
+
+        choice = cancel_plan.Choice(run=self.number, reason=reason)
+        token = cancel_plan.request(self._workspace.context, self._actor, choice)
+        return CancelPlan(self._workspace, self._actor, token)
 
     @property
     def changes(self) -> Table:

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 
 from autopurchase import demo as practice
 from autopurchase import wiring
+from autopurchase.api.cancels import CancelPlan
 from autopurchase.api.choosing import JournalFilters, run_filter
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.plans import Plan, fraction
@@ -34,9 +35,10 @@ from autopurchase.domain.order import LineStatus, PurchaseState
 from autopurchase.domain.roles import Actor
 from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
-from autopurchase.services import import_orders, journal, plan, sessions, status, sync
+from autopurchase.services import cancel_plan, import_orders, journal, plan, sessions, status, sync
 from autopurchase.services import lines as line_service
 from autopurchase.services import settle as settle_service
+from autopurchase.services.unbind import unbind
 from autopurchase.storage import lines as line_store
 from autopurchase.storage import sessions as session_store
 from autopurchase.storage import views
@@ -187,6 +189,33 @@ class Workspace:
     def plan_of(self, token: str) -> Plan:
         """A plan made before."""
         return Plan(self._opened, self.actor, token)
+
+    def cancel(
+        self,
+        lines: Sequence[str] | None = None,
+        *,
+        orders: Sequence[str] = (),
+        others: bool = False,
+        reason: str = "",
+    ) -> CancelPlan:
+        """A plan to cancel the provider orders of these lines, or these ``orders`` (the marketplace's numbers).
+
+        An order is cancelled whole: ``others`` takes lines along that were not named. Nothing is asked before the plan
+        is applied. Raises BadInput.
+        """
+        ctx = self._opened.context
+        picks = line_service.versions(ctx, list(lines or ()))
+        choice = cancel_plan.Choice(picks, orders, others=others, reason=reason)
+        return CancelPlan(self._opened, self.actor, cancel_plan.request(ctx, self.actor, choice))
+
+    def cancel_of(self, token: str) -> CancelPlan:
+        """A plan of cancels made before."""
+        return CancelPlan(self._opened, self.actor, token)
+
+    def unbind(self, lines: Sequence[str], reason: str) -> Run:
+        """Take lines off their provider orders; nothing is sent, and the orders live on. Raises BadInput, Refused."""
+        ctx = self._opened.context
+        return self.run(unbind(ctx, self.actor, line_service.versions(ctx, list(lines)), reason))
 
     def sync(
         self,

@@ -232,6 +232,15 @@ def free_lines(connection: Connection, booking_line_ids: Sequence[int]) -> None:
         connection.execute(update(booking_line).where(booking_line.c.id.in_(part)).values(live=False))
 
 
+def references(connection: Connection, booking_ids: Sequence[int]) -> dict[int, str]:
+    """Our reference of each of these bookings."""
+    found: dict[int, str] = {}
+    for part in chunks(booking_ids):
+        query = select(booking.c.id, booking.c.out_order_id).where(booking.c.id.in_(part))
+        found.update({int(key): reference for key, reference in connection.execute(query)})
+    return found
+
+
 def lock_all(connection: Connection, booking_ids: Sequence[int]) -> dict[int, RowMapping]:
     """Bookings by id, locked in id order for this transaction."""
     found: dict[int, RowMapping] = {}

@@ -18,9 +18,10 @@ PUBLIC = [
     "NotSupported", "Plan", "Refused", "Run", "SessionRefused", "Table", "Unknown", "Workspace", "connect",
 ]  # fmt: skip
 METHODS = [
-    "change_status", "close", "demo_pay", "home", "import_file", "import_orders", "journal", "lines", "make_demo",
+    "cancel", "cancel_of", "change_status", "close", "demo_pay", "home", "import_file", "import_orders", "journal",
+    "lines", "make_demo",
     "make_ready", "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions",
-    "settle", "status", "sync",
+    "settle", "status", "sync", "unbind",
     "wait", "workers", "working",
 ]  # fmt: skip
 
