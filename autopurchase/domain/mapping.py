@@ -84,6 +84,7 @@ COLUMNS = frozenset({*OWN, "ratio", "own_target"})
 
 
 def own_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The source's own word on a stored line, whether or not a mapping stands in its place."""
+    """The source's own word on a stored line, whatever a mapping or a person put in its place."""
     kept: dict[str, Any] | None = row["own_target"]
-    return dict(kept) if kept is not None else {name: row[name] for name in OWN}
+    shop = (row["amended"] or {}).get("shop", {})  # what a person changed is not the source's word
+    return dict(kept) if kept is not None else {name: shop.get(name, row[name]) for name in OWN}

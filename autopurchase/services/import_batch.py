@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from autopurchase.domain import amend
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.mapping import COLUMNS, NEEDS_MAPPING, Target
 from autopurchase.domain.order import LineStatus, order_status, short_number
@@ -170,12 +171,12 @@ def _compare(known: store.KnownOrder, order: ShopOrder, look: _Look) -> _Change:
         order = rules.completed(order, known.row, missing)
     change = _Change(order, rules.differences(known.row, rules.order_values(order)))
     order_told = rules.told(known.row, change.values)
-    for row in known.lines:
-        line = seen.pop(row["external_id"], None)
-        values = _line_changes(known.row, row, order, line, look)
-        line = line or rules.stored_line(row, gone=into.whole)
-        events = _line_events(known.row, row, values, order_told, order, line)
+    for row, said, surplus in rules.paired(known.lines, seen):
+        values = _line_changes(known.row, row, order, said, look)
+        line = said or rules.stored_line(row, gone=into.whole)
+        events = _line_events(known.row, row, values, order_told, order, line, surplus)
         change.lines.append((row["id"], values, events))
+        seen.pop(row["external_id"], None)
     change.new = [line for line in seen.values() if line.quantity > 0]
     return change
 
@@ -186,7 +187,7 @@ def _line_changes(
     if line is None or line.quantity == 0:
         gone = line is not None or look.into.whole
         return {"open_quantity": 0} if gone and row["open_quantity"] else {}
-    values = rules.differences(row, look.values(order, line))
+    values = rules.differences(row, amend.over(row, look.values(order, line)))
     for name in _kept(stored_order, row, order):
         values.pop(name, None)
     return values
@@ -202,12 +203,18 @@ def _kept(stored_order: Mapping[Any, Any], row: Mapping[Any, Any], order: ShopOr
 
 
 def _line_events(
-    stored_order: Any, row: Any, values: dict[str, Any], order_told: dict[str, Any], order: ShopOrder, line: ShopLine
+    stored_order: Any,
+    row: Any,
+    values: dict[str, Any],
+    order_told: dict[str, Any],
+    order: ShopOrder,
+    line: ShopLine,
+    surplus: bool,
 ) -> rules.Events:
     fields = rules.told(row, values)
     data = ({"fields": fields} if fields else {}) | ({"order": order_told} if order_told else {})
     told: rules.Events = [("changed", data)] if data else []
-    word = rules.word_on(order, line)
+    word = rules.word_on(order, line, surplus=surplus)
     before = rules.status_before(stored_order, row)
     known_item = values.get("item_id", row["item_id"]) != ""
     return told + rules.next_events(line_state(row), before, word, line.open_quantity, known_item)

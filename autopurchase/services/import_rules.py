@@ -10,11 +10,14 @@ from typing import Any
 from autopurchase.domain.history import LineState, step
 from autopurchase.domain.mapping import NEEDS_MAPPING, OWN, Target, bought_as
 from autopurchase.domain.money import Money
-from autopurchase.domain.order import FINAL, LineStatus, PurchaseState
+from autopurchase.domain.order import DEAD, FINAL, LineStatus, PurchaseState
 from autopurchase.domain.shop import ShopLine, ShopOrder, hold_reason, paid_in_full
+from autopurchase.domain.split import Part, shares
 
+#: the cause of a part under way of which the shop wants fewer pieces now
+SURPLUS = "quantity_reduced"
 #: causes that come from the shop, and leave when the shop says so
-SHOP_CAUSES = frozenset({"not_payable", "partial_refund"})
+SHOP_CAUSES = frozenset({"not_payable", "partial_refund", SURPLUS})
 #: causes that an import itself gives and takes away
 _OURS = SHOP_CAUSES | {NEEDS_MAPPING}
 #: purchase states in which nothing is at a provider
@@ -103,8 +106,45 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def word_on(order: ShopOrder, line: ShopLine) -> LineWord:
-    """What the shop says of a line of this order. Raises ValueError when it states a status there is not."""
+def paired(
+    stored: Sequence[Mapping[Any, Any]], seen: Mapping[str, ShopLine]
+) -> list[tuple[Mapping[Any, Any], ShopLine | None, bool]]:
+    """Each stored line with what the shop says of it (None: nothing), and whether more is bought than it still wants.
+
+    Of a line that was split here, each part gets its share.
+    """
+    families: dict[str, list[Mapping[Any, Any]]] = {}
+    for row in stored:
+        families.setdefault(row["external_id"], []).append(row)
+    found: list[tuple[Mapping[Any, Any], ShopLine | None, bool]] = []
+    for key, rows in families.items():
+        line = seen.get(key)
+        if line is None or len(rows) == 1:
+            found += [(row, line, False) for row in rows]
+            continue
+        parts = shares([_part(row) for row in rows], line.quantity, line.open_quantity)
+        found += [
+            (row, replace(line, quantity=share.quantity, open_quantity=share.open_quantity), share.surplus)
+            for row, share in zip(rows, parts, strict=True)
+        ]
+    return found
+
+
+def _part(row: Mapping[Any, Any]) -> Part:
+    return Part(
+        quantity=row["quantity"],
+        open_quantity=row["open_quantity"],
+        free=row["purchase"] in FREE,
+        sent=row["purchase"] in (PurchaseState.SENT, PurchaseState.ARRIVED),
+        dead=row["status"] in DEAD,
+    )
+
+
+def word_on(order: ShopOrder, line: ShopLine, *, surplus: bool = False) -> LineWord:
+    """What the shop says of a line of this order. Raises ValueError when it states a status there is not.
+
+    ``surplus``: more of it is bought than the shop still wants.
+    """
     cause = hold_reason(order)
     closed_and_paid = order.state == "closed" and order.paid - order.refunded >= order.total
     gone = order.state == "cancelled" or line.quantity == 0
@@ -112,7 +152,7 @@ def word_on(order: ShopOrder, line: ShopLine) -> LineWord:
         status=LineStatus(line.status) if line.status else _status(order, line),
         stated=bool(line.status),
         hold=cause,
-        under_way_hold="not_payable" if gone else "" if closed_and_paid else cause,
+        under_way_hold=("not_payable" if gone else "" if closed_and_paid else cause) or (SURPLUS if surplus else ""),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from autopurchase.domain import amend
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.mapping import NEEDS_MAPPING, Target, bought_as, checked, own_of
 from autopurchase.domain.order import LineStatus
@@ -263,7 +264,7 @@ def _apply_to(tx: Connection, rows: Sequence[Row], at: datetime, actor: str, run
     targets = _targets(tx, rows)
     for row in rows:
         mapped = targets[row["source_id"]].get(row["product_key"])
-        values = differences(row, bought_as(own_of(row), mapped))
+        values = differences(row, amend.over(row, bought_as(own_of(row), mapped)))
         if values:
             changes.append((row["id"], values))
             events += [Event(row["id"], kind, data) for kind, data in _events(row, values, mapped)]

@@ -41,7 +41,7 @@ _RANK = {state.value: rank for rank, state in enumerate(_STAGES, 1)}
 _WORDS = ["not ordered", *_STAGES.values()]
 PARTLY = "partly ordered"
 #: causes that the shop itself gave
-_SHOP_KNOWS = frozenset({"not_payable", "partial_refund"})
+_SHOP_KNOWS = frozenset({"not_payable", "partial_refund", "quantity_reduced"})
 #: a shop's text field holds 255 characters
 _LONGEST = 250
 #: a row being sent is due again after this, if whoever sends it dies
@@ -142,7 +142,7 @@ def _reference(lines: Sequence[RowMapping]) -> str:
 
 #: parcels with the booked lines that may be in them
 _PARCELS_OF = (
-    select(orders.c.source_id, line.c.order_id, line.c.external_id, line.c.ratio, booking_line.c.quantity)
+    select(orders.c.source_id, line.c.order_id, line.c.id, line.c.external_id, line.c.ratio, booking_line.c.quantity)
     .add_columns(parcel.c.carrier, parcel.c.number, parcel.c.provider_line_ids, provider_line.c.provider_line_id)
     .join_from(line, orders)
     .join(source, source.c.id == orders.c.source_id)
@@ -156,24 +156,30 @@ _PARCELS_OF = (
 
 
 def _shipments(result: Any) -> list[dict[str, Any]]:
-    """One shipment an order and parcel. A line in several parcels is reported with the first."""
-    groups: dict[tuple[int, int, str, str], list[list[Any]]] = {}
-    told: set[tuple[int, str]] = set()
+    """One shipment an order and parcel. A line in several parcels is reported with the first.
+
+    Parts of a line that was split go by the shop's id of it, those in one parcel together.
+    """
+    groups: dict[tuple[int, int, str, str], dict[str, int]] = {}
+    told: set[int] = set()
     for row in result.mappings():
         inside = not row["provider_line_ids"] or row["provider_line_id"] in row["provider_line_ids"]
-        line_key = (row["order_id"], row["external_id"])
-        if not inside or line_key in told:
+        if not inside or row["id"] in told:
             continue
         sold = row["quantity"] // row["ratio"]  # the shop counts what it sold
         if not sold:
             continue
-        told.add(line_key)
-        key = (row["source_id"], row["order_id"], row["carrier"], row["number"])
-        groups.setdefault(key, []).append([row["external_id"], sold])
+        told.add(row["id"])
+        inside_too = groups.setdefault((row["source_id"], row["order_id"], row["carrier"], row["number"]), {})
+        inside_too[row["external_id"]] = inside_too.get(row["external_id"], 0) + sold
     return [
-        _news(source_id, order_id, "shipment", {"carrier": carrier, "number": number, "lines": lines}, [])
+        _news(source_id, order_id, "shipment", {"carrier": carrier, "number": number, "lines": _pairs(lines)}, [])
         for (source_id, order_id, carrier, number), lines in groups.items()
     ]
+
+
+def _pairs(pieces: Mapping[str, int]) -> list[list[Any]]:
+    return [[external_id, count] for external_id, count in pieces.items()]
 
 
 def _news(source_id: int, order_id: int, kind: str, payload: Mapping[str, Any], era: Any) -> dict[str, Any]:
