@@ -105,9 +105,25 @@ class Field:
     choices: tuple[str, ...] = ()
 
 
+#: what a provider may be able to do beyond what every one must; a method of a missing ability raises NotSupported
+ABILITIES: dict[str, str] = {
+    "oauth": "a person authorises a session on the marketplace's page",
+    "preview": "price, stock and freight of a purchase before it is placed",
+    "create": "orders can be placed",
+    "find_by_reference": "orders can be found by our reference",
+    "list_orders": "changed orders come in pages of a list",
+    "parcels": "parcels say which lines are in them and when they were signed for",
+    "cancel": "unpaid orders can be cancelled",
+    "pay_links": "there is a page where a person pays given orders",
+    "close_reasons": "a closed order says who closed it",
+    "paid_time": "a paid order says when it was paid",
+    "item_lookup": "an item can be read by itself",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a provider can do and needs. ``max_skus`` bounds the lines of one create call (0: no bound)."""
+    """What a provider can do (`ABILITIES`) and needs. ``max_skus`` bounds the lines of one create call (0: none)."""
 
     id: str
     label: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support")
+pytest.register_assert_rewrite("tests.support", "autopurchase.conformance.checks")
 
 pytest_plugins = [
     "pytester",

@@ -44,6 +44,7 @@ BAD: list[tuple[Rule, str, str, str]] = [
     (architecture.keeps_packages_in_place, "pages/operate/ready.py", "import sqlalchemy.orm", "all SQL"),
     (architecture.keeps_packages_in_place, "autopurchase/services/plan.py", "import dbos", "exchanged"),
     (architecture.keeps_packages_in_place, "autopurchase/__main__.py", "import streamlit.web", "without pages"),
+    (architecture.keeps_packages_in_place, "autopurchase/services/x.py", "import pytest", "provider must pass"),
     (architecture.keeps_packages_in_place, "autopurchase/engine/x.py", "import alembic", "migrations"),
     (architecture.domain_is_plain_python, "autopurchase/domain/order.py", "import pandas as pd", "standard library"),
     (architecture.pages_lie_in_folders, "pages/ready.py", GUARDED, "directly"),

@@ -12,7 +12,19 @@ from pathlib import Path
 import click
 
 from autopurchase import settings
-from autopurchase.cli import accounts, bench, budgets, buying, cancels, care, goods, journal, orders, running
+from autopurchase.cli import (
+    accounts,
+    bench,
+    budgets,
+    buying,
+    cancels,
+    care,
+    conformance,
+    goods,
+    journal,
+    orders,
+    running,
+)  # fmt: skip
 from autopurchase.cli.output import DONE, REFUSALS, UNKNOWN, WRONG_USE, show
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Unknown
 
@@ -32,7 +44,7 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, *cancels.commands,
+    journal.journal, *cancels.commands, conformance.conformance,
 ):  # fmt: skip
     cli.add_command(command)
 

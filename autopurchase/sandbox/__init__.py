@@ -4,6 +4,6 @@ It is the other side of the wire, so it shares no code with the adapters it is u
 """
 
 from autopurchase.sandbox.catalogue import Item, Seller, Sku, catalogue
-from autopurchase.sandbox.process import Sandbox, SandboxError
+from autopurchase.sandbox.process import Sandbox, SandboxAt, SandboxError
 
-__all__ = ["Item", "Sandbox", "SandboxError", "Seller", "Sku", "catalogue"]
+__all__ = ["Item", "Sandbox", "SandboxAt", "SandboxError", "Seller", "Sku", "catalogue"]

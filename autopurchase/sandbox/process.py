@@ -20,39 +20,11 @@ class SandboxError(RuntimeError):
     """The sandbox did not start, or refused a control call."""
 
 
-class Sandbox:
-    """A running sandbox. Use `Sandbox.start(...)`, best in a `with` block."""
+class SandboxAt:
+    """A sandbox that somebody runs, by its origin: ask it, and tell it what to do."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes], port: int) -> None:
-        self.folder, self.process, self.port = folder, process, port
-        self.base_url = f"http://127.0.0.1:{port}"
-
-    @classmethod
-    def start(cls, folder: Path | str, port: int = 0, with_parent: bool = True, **settings: Any) -> "Sandbox":
-        """Start on 127.0.0.1 (port 0 = a free one) with state in `folder`, and wait until it answers.
-
-        `settings` are those of `settings.Settings`. `with_parent` ends it when this process ends, however that
-        happens. Raises SandboxError.
-        """
-        home = Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "autopurchase.sandbox", "--folder", str(home), "--port", str(port)]
-        command += [part for name, value in settings.items() for part in ("--set", f"{name}={_word(value)}")]
-        process = _spawn(command + (["--with-parent"] if with_parent else []), home, with_parent)
-        return cls(home, process, _await_port(process, home))
-
-    def __enter__(self) -> "Sandbox":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self.process.pid
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
 
     def credentials(self, market: str, account: str = "main") -> dict[str, Any]:
         """App key and secret with fresh tokens of an account (made on first use); ends in seconds since 1970."""
@@ -80,6 +52,41 @@ class Sandbox:
         except urllib.error.HTTPError as error:
             with error:
                 raise SandboxError(f"{verb}: {error.read().decode(errors='replace')}") from None
+
+
+class Sandbox(SandboxAt):
+    """A running sandbox of our own. Use `Sandbox.start(...)`, best in a `with` block."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes], port: int) -> None:
+        super().__init__(f"http://127.0.0.1:{port}")
+        self.folder, self.process, self.port = folder, process, port
+
+    @classmethod
+    def start(cls, folder: Path | str, port: int = 0, with_parent: bool = True, **settings: Any) -> "Sandbox":
+        """Start on 127.0.0.1 (port 0 = a free one) with state in `folder`, and wait until it answers.
+
+        `settings` are those of `settings.Settings`. `with_parent` ends it when this process ends, however that
+        happens. Raises SandboxError.
+        """
+        home = Path(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "autopurchase.sandbox", "--folder", str(home), "--port", str(port)]
+        command += [part for name, value in settings.items() for part in ("--set", f"{name}={_word(value)}")]
+        process = _spawn(command + (["--with-parent"] if with_parent else []), home, with_parent)
+        return cls(home, process, _await_port(process, home))
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self.process.pid
 
     def kill(self) -> None:
         """Kill it like a power cut (SIGKILL) and wait."""

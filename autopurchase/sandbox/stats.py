@@ -69,7 +69,10 @@ class Stats:
     def to_doc(self, orders: list[Order]) -> dict[str, Any]:
         """All figures. A duplicate is a reference whose orders came from more than one create call; it is computed
         from the orders themselves, so a restart does not lose it."""
-        accounts = {name: {**meter.to_doc(), "apis": self._apis(name)} for name, meter in self.accounts.items()}
+        accounts = {
+            name: {**meter.to_doc(), "creates": self._creates(name), "apis": self._apis(name)}
+            for name, meter in self.accounts.items()
+        }
         calls = {(o.market, o.account, o.reference, o.facts.get("call")) for o in orders}
         doubled = sorted(ref for ref, count in Counter(call[:3] for call in calls).items() if count > 1)
         return {
@@ -85,6 +88,9 @@ class Stats:
 
     def _apis(self, account: str) -> dict[str, Any]:
         return {api: meter.to_doc() for (owner, api), meter in self.apis.items() if owner == account}
+
+    def _creates(self, name: str) -> int:
+        return sum(count for (owner, _), count in self.posts.items() if owner == name)
 
     def _queries(self) -> int:
         reads = ("/purchase/orders/query", "alibaba.trade.getBuyerOrderList", "alibaba.trade.get.buyerView")

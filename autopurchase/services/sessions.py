@@ -15,7 +15,7 @@ from autopurchase.domain.errors import AutopurchaseError, BadInput
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Account
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.domain.session import Address, SessionState, Tokens
+from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
 from autopurchase.ports import Manifest
 from autopurchase.services.budget import budget_of, health_of
 from autopurchase.services.calls import call_lease, config_of, open_provider, save_tokens, tokens_json
@@ -106,6 +106,29 @@ def _manifest(ctx: Context, provider: str) -> Manifest:
 
 
 def _values(ctx: Context, manifest: Manifest, given: dict[str, Any], base_url: str) -> dict[str, Any]:
+    columns, secret, tokens = _columns(manifest, given, base_url)
+    return columns | {
+        "state": (SessionState.ACTIVE if tokens.access_token else SessionState.NEEDS_AUTHORISATION).value,
+        "secret_sealed": ctx.vault.seal({"app_secret": secret}),
+        "tokens_sealed": ctx.vault.seal(tokens_json(tokens)),
+        "token_expires_at": tokens.expires_at,
+        "refresh_expires_at": tokens.refresh_expires_at,
+    }
+
+
+def read_credentials(
+    manifest: Manifest, credentials: Mapping[str, Any], base_url: str = ""
+) -> tuple[SessionConfig, Tokens]:
+    """What a credentials file says, outside of any workspace. Raises BadInput naming what is wrong."""
+    found, secret, tokens = _columns(manifest, dict(credentials), base_url)
+    names = ("app_key", "base_url", "rate_per_second", "concurrency", "settle_seconds", "timeout_seconds", "settings")
+    values = {name: found[name] for name in names}
+    ship_to = Address(**found["ship_to"])
+    return SessionConfig(id=0, name="", provider=manifest.id, app_secret=secret, ship_to=ship_to, **values), tokens
+
+
+def _columns(manifest: Manifest, given: dict[str, Any], base_url: str) -> tuple[dict[str, Any], str, Tokens]:
+    """What can be kept as it is, the app's secret, and the tokens."""
     for name in ("app_key", "app_secret"):
         if not str(given.get(name) or "").strip():
             raise BadInput(f"The credentials lack “{name}”: copy it from the app's page at the provider.")
@@ -120,17 +143,12 @@ def _values(ctx: Context, manifest: Manifest, given: dict[str, Any], base_url: s
     ship_to = _ship_to(given.pop("ship_to", None) or {})
     secret = str(given.pop("app_secret"))
     values = {
-        "state": (SessionState.ACTIVE if tokens.access_token else SessionState.NEEDS_AUTHORISATION).value,
         "base_url": _origin(base_url or given.pop("base_url", "") or manifest.default_base_url),
         "app_key": str(given.pop("app_key")),
-        "secret_sealed": ctx.vault.seal({"app_secret": secret}),
-        "tokens_sealed": ctx.vault.seal(tokens_json(tokens)),
-        "token_expires_at": tokens.expires_at,
-        "refresh_expires_at": tokens.refresh_expires_at,
         "ship_to": ship_to,
         "settings": _settings(manifest, given),
     }
-    return values | defaults | numbers
+    return values | defaults | numbers, secret, tokens
 
 
 def _tokens_of(given: dict[str, Any]) -> Tokens:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from autopurchase.conformance.bench import CountingPace, MemoryTokens
 from autopurchase.domain.errors import (
     BadInput,
     BrokenAnswer,
@@ -28,7 +29,6 @@ from autopurchase.domain.session import Tokens
 from autopurchase.providers.common import Answer, Call, Transport, origin, retry_after
 from autopurchase.providers.tokens import Authorised, TokenRejected
 from tests.providers.servers import Respond, drop, reply, server
-from tests.providers.support import CountingPace, MemoryTokens
 from tests.support.processes import free_port
 
 CALL = Call("/x", form={"a": "1"})

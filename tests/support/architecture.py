@@ -16,7 +16,7 @@ LAYERS = [
     {"storage", "ports", "settings"},
     {"services", "reports", "engine", "providers", "sources", "sandbox"},
     {"wiring"},
-    {"following", "demo"},
+    {"following", "demo", "conformance"},
     {"ui"},
     {"__init__", "__main__", "api", "cli", "app", "pages"},
 ]
@@ -37,6 +37,7 @@ KEEPERS = {
     "sqlalchemy": ({"storage", "engine", "wiring"}, "all SQL is in storage; the others call it"),
     "alembic": ({"storage"}, "migrations belong to storage"),
     "dbos": ({"engine"}, "the engine can be exchanged only while nobody else knows it"),
+    "pytest": ({"conformance"}, "only the suite that a provider must pass runs tests"),
 }
 
 Rule = Callable[[Path], Iterator[str]]

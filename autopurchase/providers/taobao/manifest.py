@@ -63,7 +63,7 @@ MANIFEST = Manifest(
     grade_reason="Our reference (outer_purchase_id) is accepted at create and can be searched for.",
     default_base_url="https://api.taobao.global",
     abilities=frozenset(
-        {"oauth", "preview", "create", "find_by_reference", "list_orders", "parcels", "cancel", "pay_links"}
+        "oauth preview create find_by_reference list_orders parcels cancel pay_links close_reasons paid_time".split()
     ),
     credentials=CREDENTIALS,
     settings=SETTINGS,

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from autopurchase.conformance.bench import CountingPace, MemoryTokens
+from autopurchase.conformance.practice import WAREHOUSE
 from autopurchase.domain.session import SessionConfig, Tokens
 from autopurchase.ports import Provider
 from autopurchase.providers.alibaba1688.kind import Alibaba1688Kind
-from tests.providers.support import WAREHOUSE, CountingPace, MemoryTokens
 
 APP_KEY, APP_SECRET, TOKEN, REFRESH = "7700100", "secret-of-the-app", "token-of-access", "token-of-refresh"
 

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from autopurchase.conformance.bench import CountingPace, MemoryTokens, with_preview
+from autopurchase.conformance.practice import PERSONAL, WAREHOUSE, PracticeBench, purchase_of
 from autopurchase.domain.errors import BrokenAnswer, NotSent, ProviderDown, RateLimited, Refused, SessionRefused
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Grade, SessionConfig, Tokens
@@ -17,7 +19,6 @@ from autopurchase.providers.alibaba1688.kind import Alibaba1688Kind
 from autopurchase.providers.alibaba1688.signing import sign
 from autopurchase.sandbox import Sandbox
 from tests.providers.alibaba1688.replay import APP_KEY, APP_SECRET, REFRESH, TOKEN, config, replaying, session
-from tests.providers.support import PERSONAL, WAREHOUSE, Bench, CountingPace, MemoryTokens, purchase_of, with_preview
 
 CREATE, LIST, DETAIL = (
     "alibaba.trade.createCrossOrder",
@@ -178,14 +179,14 @@ def test_business_types_are_never_filtered() -> None:
 
 
 @pytest.fixture
-def bench(market: Sandbox) -> Iterator[Bench]:
+def bench(market: Sandbox) -> Iterator[PracticeBench]:
     """A session at a marketplace without oddities but those a test asks for."""
     market.control("settings", quirks=False)
-    yield Bench(market, Alibaba1688Kind())
+    yield PracticeBench(market, Alibaba1688Kind())
     market.control("settings", quirks=True, reference_filter=True, declined_apis=[], deduplicate="no")
 
 
-def test_an_ignored_reference_filter_finds_only_ours(bench: Bench) -> None:
+def test_an_ignored_reference_filter_finds_only_ours(bench: PracticeBench) -> None:
     bench.market.control("settings", reference_filter=False)
     asked = bench.previewed()
     mine = bench.open().create(asked, "AP-1").orders[0].provider_order_id
@@ -195,7 +196,7 @@ def test_an_ignored_reference_filter_finds_only_ours(bench: Bench) -> None:
     assert bench.open().find_by_reference("AP-3", since, asked) == []
 
 
-def test_a_split_order_keeps_every_line(bench: Bench) -> None:
+def test_a_split_order_keeps_every_line(bench: PracticeBench) -> None:
     bench.fault("split")
     asked = bench.previewed(lines=4)
     placed = bench.open().create(asked, "AP-1")
@@ -205,13 +206,13 @@ def test_a_split_order_keeps_every_line(bench: Bench) -> None:
     assert all(line.provider_line_id for order in placed.orders for line in order.lines)
 
 
-def test_a_flat_refusal_with_an_order_id_is_an_order(bench: Bench) -> None:
+def test_a_flat_refusal_with_an_order_id_is_an_order(bench: PracticeBench) -> None:
     bench.fault("flat_false")
     placed = bench.open().create(bench.previewed(), "AP-1")
     assert [order.provider_order_id for order in placed.orders] == [order["id"] for order in bench.orders()]
 
 
-def test_a_partial_order_names_the_line_left_out(bench: Bench) -> None:
+def test_a_partial_order_names_the_line_left_out(bench: PracticeBench) -> None:
     asked = bench.previewed(lines=2)
     bench.fault("partial")
     placed = bench.open().create(asked, "AP-1")
@@ -219,7 +220,7 @@ def test_a_partial_order_names_the_line_left_out(bench: Bench) -> None:
     assert [(line.number, line.cause) for line in placed.refused] == [("53-2", "out_of_stock")]
 
 
-def test_two_of_our_lines_of_one_spec_are_one_line_there(bench: Bench) -> None:
+def test_two_of_our_lines_of_one_spec_are_one_line_there(bench: PracticeBench) -> None:
     (goods,) = bench.goods()
     asked = purchase_of([*goods, *goods])
     placed = bench.open().create(with_preview(asked, bench.open().preview(asked)), "AP-1")
@@ -234,36 +235,36 @@ def _nothing_known() -> None:
     offers.forget()
 
 
-def test_without_the_right_to_the_item_lookup_it_is_asked_once(bench: Bench) -> None:
+def test_without_the_right_to_the_item_lookup_it_is_asked_once(bench: PracticeBench) -> None:
     bench.market.control("settings", declined_apis=["product.search.queryProductDetail"])
     provider = bench.open(bench.config(item_lookup="always"))
-    before = bench.calls()
+    before = bench.counted()["calls"]
     provider.preview(bench.purchase())
     provider.preview(bench.purchase())
-    assert bench.calls() - before == 3
+    assert bench.counted()["calls"] - before == 3
 
 
-def test_an_item_is_shown_in_the_marketplaces_words_and_asked_for_once(bench: Bench) -> None:
+def test_an_item_is_shown_in_the_marketplaces_words_and_asked_for_once(bench: PracticeBench) -> None:
     (line,) = bench.open().preview(bench.purchase()).lines
     ((item, sku),) = bench.goods()[0]
     assert line.words == " · ".join([item.title, *(value for _, value in sku.options)])
-    before = bench.calls()
+    before = bench.counted()["calls"]
     (again,) = bench.open().preview(bench.purchase()).lines
-    assert (again.words, again.stock, bench.calls() - before) == (line.words, None, 1)
+    assert (again.words, again.stock, bench.counted()["calls"] - before) == (line.words, None, 1)
 
 
-def test_lookup_of_every_item_tells_its_stock(bench: Bench) -> None:
+def test_lookup_of_every_item_tells_its_stock(bench: PracticeBench) -> None:
     (line,) = bench.open(bench.config(item_lookup="always")).preview(bench.purchase()).lines
     assert line.stock is not None
     assert line.stock > 500
 
 
-def test_domestic_create_call(bench: Bench) -> None:
+def test_domestic_create_call(bench: PracticeBench) -> None:
     placed = bench.open(bench.config(create_api="fastCreateOrder")).create(bench.previewed(), "AP-1")
     assert [order["id"] for order in bench.orders()] == [placed.orders[0].provider_order_id]
 
 
-def test_a_reference_used_before_is_not_taken_for_a_refusal(bench: Bench) -> None:
+def test_a_reference_used_before_is_not_taken_for_a_refusal(bench: PracticeBench) -> None:
     bench.market.control("settings", deduplicate="refuse")
     asked = bench.previewed()
     bench.open().create(asked, "AP-1")
@@ -272,7 +273,7 @@ def test_a_reference_used_before_is_not_taken_for_a_refusal(bench: Bench) -> Non
     assert len(bench.orders()) == 1
 
 
-def test_cancel_too_soon_waits_as_asked(bench: Bench) -> None:
+def test_cancel_too_soon_waits_as_asked(bench: PracticeBench) -> None:
     number = bench.open().create(bench.previewed(), "AP-1").orders[0].provider_order_id
     bench.market.control("settings", cancel_wait_seconds=10)
     with pytest.raises(NotSent) as caught:
@@ -280,7 +281,7 @@ def test_cancel_too_soon_waits_as_asked(bench: Bench) -> None:
     assert caught.value.retry_after == 10
 
 
-def test_paid_orders_have_no_pay_page(bench: Bench) -> None:
+def test_paid_orders_have_no_pay_page(bench: PracticeBench) -> None:
     asked = bench.previewed()
     numbers = [bench.open().create(asked, f"AP-{place}").orders[0].provider_order_id for place in range(2)]
     bench.market.control("pay", ids=[numbers[0]])
@@ -291,7 +292,7 @@ def test_paid_orders_have_no_pay_page(bench: Bench) -> None:
     assert (link.url, link.provider_order_ids, set(link.failed)) == ("", (), set(numbers))
 
 
-def test_list_readings_show_no_person(bench: Bench) -> None:
+def test_list_readings_show_no_person(bench: PracticeBench) -> None:
     bench.open().create(bench.previewed(), "AP-1")
     until = datetime.now(UTC) + timedelta(minutes=1)
     (order,) = [one for page in bench.open().changed_since(until - timedelta(hours=1), until) for one in page]
@@ -301,8 +302,8 @@ def test_list_readings_show_no_person(bench: Bench) -> None:
     assert not [text for text in (*PERSONAL, *bench.secrets()) if text in order.raw]
 
 
-def test_another_accounts_token_is_refused(bench: Bench) -> None:
-    other = Bench(bench.market, bench.kind, account="second")
+def test_another_accounts_token_is_refused(bench: PracticeBench) -> None:
+    other = PracticeBench(bench.market, bench.kind, account="second")
     provider = KIND.open(other.config(member_id="b2b-77"), bench.tokens, CountingPace())
     with pytest.raises(SessionRefused, match="b2b-77"):
         provider.check()
@@ -314,6 +315,6 @@ def test_grade_is_b_and_says_why() -> None:
     assert (KIND.manifest.max_skus, KIND.manifest.pay_batch) == (50, 30)
 
 
-def test_foreign_and_missing_orders_are_refused(bench: Bench) -> None:
+def test_foreign_and_missing_orders_are_refused(bench: PracticeBench) -> None:
     with pytest.raises(Refused):
         bench.open().get("77")

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from autopurchase.conformance.practice import WAREHOUSE
 from autopurchase.domain import errors
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.ports import Provider
 from tests.providers.alibaba1688.replay import replaying, session
-from tests.providers.support import WAREHOUSE
 
 FILES = sorted((Path(__file__).parents[1] / "cases" / "alibaba1688").glob("*.json"))
 CASES = [

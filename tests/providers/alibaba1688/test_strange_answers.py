@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from autopurchase.conformance.practice import WAREHOUSE
 from autopurchase.domain.errors import AutopurchaseError
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import SessionConfig, Tokens
 from autopurchase.providers.alibaba1688.options import options
 from autopurchase.providers.alibaba1688.translate import answers, lookup, orders, placing, previewing
-from tests.providers.support import WAREHOUSE
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 OPTIONS = options(SessionConfig(1, "main", "alibaba1688", "1", "s"))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autopurchase.conformance.practice import WAREHOUSE
 from autopurchase.domain.errors import BadInput, BrokenAnswer, SessionRefused
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
@@ -20,7 +21,6 @@ from autopurchase.providers.alibaba1688.listing import whole_list
 from autopurchase.providers.alibaba1688.options import Options, options
 from autopurchase.providers.alibaba1688.translate import answers, asking, scalars
 from autopurchase.providers.alibaba1688.translate.envelope import Fault, fault_of
-from tests.providers.support import WAREHOUSE
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 

@@ -7,28 +7,29 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autopurchase.conformance.bench import with_preview
+from autopurchase.conformance.practice import PracticeBench, purchase_of
 from autopurchase.domain.errors import BadInput, Refused, Unknown
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.domain.purchase import Purchase
 from autopurchase.providers import PROVIDERS
 from autopurchase.sandbox import Sandbox
-from tests.providers.support import Bench, purchase_of, with_preview
 from tests.support.processes import wait_until
 
 
 @pytest.fixture
-def bench(market: Sandbox) -> Bench:
+def bench(market: Sandbox) -> PracticeBench:
     """A session of Taobao Global."""
-    return Bench(market, PROVIDERS["taobao"])
+    return PracticeBench(market, PROVIDERS["taobao"])
 
 
-def two_sellers(bench: Bench) -> Purchase:
+def two_sellers(bench: PracticeBench) -> Purchase:
     """A purchase of two sellers in one call, previewed."""
     asked = purchase_of([group[0] for group in bench.goods(sellers=2)])
     return with_preview(asked, bench.open().preview(asked))
 
 
-def test_one_create_call_makes_an_order_per_seller(bench: Bench) -> None:
+def test_one_create_call_makes_an_order_per_seller(bench: PracticeBench) -> None:
     asked = two_sellers(bench)
     placed = bench.open().create(asked, "AP-1")
     assert [order["id"] for order in bench.orders()] == [order.provider_order_id for order in placed.orders]
@@ -40,7 +41,7 @@ def test_one_create_call_makes_an_order_per_seller(bench: Bench) -> None:
     assert {order.provider_order_id for order in found} == {order["id"] for order in bench.orders()}
 
 
-def test_partial_success_names_the_line_left_out(bench: Bench) -> None:
+def test_partial_success_names_the_line_left_out(bench: PracticeBench) -> None:
     asked = two_sellers(bench)
     bench.market.control("stock", sku_id=asked.lines[1].sku_id, stock=0)
     placed = bench.open(bench.config(support_partial_success="true")).create(asked, "AP-1")
@@ -49,7 +50,7 @@ def test_partial_success_names_the_line_left_out(bench: Bench) -> None:
     assert len(bench.orders()) == 1
 
 
-def test_without_partial_success_nothing_is_placed(bench: Bench) -> None:
+def test_without_partial_success_nothing_is_placed(bench: PracticeBench) -> None:
     asked = two_sellers(bench)
     bench.market.control("stock", sku_id=asked.lines[1].sku_id, stock=0)
     with pytest.raises(Refused, match="STOCK_NOT_ENOUGH"):
@@ -57,14 +58,14 @@ def test_without_partial_success_nothing_is_placed(bench: Bench) -> None:
     assert bench.orders() == []
 
 
-def test_create_without_a_preview_looks_the_items_up_first(bench: Bench) -> None:
+def test_create_without_a_preview_looks_the_items_up_first(bench: PracticeBench) -> None:
     placed = bench.open().create(bench.purchase(lines=2), "AP-1")
     (theirs,) = bench.orders()
     assert placed.orders[0].provider_order_id == theirs["id"]
     assert len(theirs["lines"]) == 2
 
 
-def test_create_without_a_preview_is_refused_with_the_lines_cause(bench: Bench) -> None:
+def test_create_without_a_preview_is_refused_with_the_lines_cause(bench: PracticeBench) -> None:
     asked = bench.purchase()
     bench.market.control("stock", sku_id=asked.lines[0].sku_id, stock=0)
     with pytest.raises(Refused, match=r"53-1.*stock") as caught:
@@ -72,25 +73,25 @@ def test_create_without_a_preview_is_refused_with_the_lines_cause(bench: Bench) 
     assert caught.value.cause == "out_of_stock"
 
 
-def test_preview_looks_each_item_up_once(bench: Bench) -> None:
+def test_preview_looks_each_item_up_once(bench: PracticeBench) -> None:
     ((item, sku),) = bench.goods()[0]
     asked = purchase_of([(item, item.skus[0]), (item, item.skus[1]), (item, sku)])
     bench.market.control("stats", reset=True)
     preview = bench.open().preview(asked)
     assert [line.cause for line in preview.lines] == ["", "", ""]
     assert preview.warnings == ()
-    assert bench.calls() == 2
+    assert bench.counted()["calls"] == 2
 
 
 @pytest.mark.parametrize("style", ["form", "json", "query"])
-def test_every_transport_of_parameters_works(bench: Bench, style: str) -> None:
+def test_every_transport_of_parameters_works(bench: PracticeBench, style: str) -> None:
     asked = bench.previewed()
     placed = bench.open(bench.config(body_style=style)).create(asked, f"AP-{style}")
     assert [order["reference"] for order in bench.orders()] == [f"AP-{style}"]
     assert len(placed.orders) == 1
 
 
-def test_snake_case_keys_and_numbers_as_text_work(bench: Bench) -> None:
+def test_snake_case_keys_and_numbers_as_text_work(bench: PracticeBench) -> None:
     snake = {"render_key_style": "snake", "create_key_style": "snake", "line_number_style": "text"}
     provider = bench.open(bench.config(**snake))
     asked = bench.purchase(lines=2)
@@ -98,7 +99,7 @@ def test_snake_case_keys_and_numbers_as_text_work(bench: Bench) -> None:
     assert [line.number for line in placed.orders[0].lines] == ["53-1", "53-2"]
 
 
-def test_order_is_built_behind_the_answer(bench: Bench) -> None:
+def test_order_is_built_behind_the_answer(bench: PracticeBench) -> None:
     bench.market.control("settings", build_seconds=0.3)
     (placed,) = bench.open().create(bench.previewed(), "AP-1").orders
     provider = bench.open()
@@ -108,7 +109,7 @@ def test_order_is_built_behind_the_answer(bench: Bench) -> None:
     wait_until(lambda: provider.get(placed.provider_order_id).payable, timeout=10, what="payable")
 
 
-def test_order_that_cannot_be_built_is_closed_with_the_reason(bench: Bench) -> None:
+def test_order_that_cannot_be_built_is_closed_with_the_reason(bench: PracticeBench) -> None:
     bench.market.control("settings", build_seconds=0.05)
     asked = bench.previewed()
     bench.fault("build_error")
@@ -121,7 +122,7 @@ def test_order_that_cannot_be_built_is_closed_with_the_reason(bench: Bench) -> N
     assert wait_until(closed, timeout=10, what="closed") == "build_failed"
 
 
-def test_lines_decide_while_the_main_status_lags(bench: Bench) -> None:
+def test_lines_decide_while_the_main_status_lags(bench: PracticeBench) -> None:
     asked = bench.previewed()
     bench.fault("lag", seconds=60)
     (placed,) = bench.open().create(asked, "AP-1").orders
@@ -131,14 +132,14 @@ def test_lines_decide_while_the_main_status_lags(bench: Bench) -> None:
     assert order.raw_status == "WAIT_BUYER_P"
 
 
-def test_refusal_is_unknown_while_the_marketplace_repeats_by_itself(bench: Bench) -> None:
+def test_refusal_is_unknown_while_the_marketplace_repeats_by_itself(bench: PracticeBench) -> None:
     asked = bench.previewed()
     bench.market.control("stock", sku_id=asked.lines[0].sku_id, stock=0)
     with pytest.raises(Unknown):
         bench.open(bench.config(need_sys_retry="true")).create(asked, "AP-1")
 
 
-def test_wrong_setting_is_named_when_the_session_opens(bench: Bench) -> None:
+def test_wrong_setting_is_named_when_the_session_opens(bench: PracticeBench) -> None:
     with pytest.raises(BadInput, match="page_size"):
         bench.open(bench.config(page_size="0"))
     with pytest.raises(BadInput, match="NO_STOCK"):

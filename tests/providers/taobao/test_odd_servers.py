@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from autopurchase.conformance.bench import CountingPace, MemoryTokens
 from autopurchase.domain.errors import ProviderDown
 from autopurchase.domain.purchase import Purchase
 from autopurchase.domain.session import Address, SessionConfig, Tokens
@@ -19,7 +20,6 @@ from autopurchase.ports import Provider
 from autopurchase.providers import PROVIDERS
 from autopurchase.providers.taobao import client
 from tests.providers.servers import reply, server
-from tests.providers.support import CountingPace, MemoryTokens
 
 START = 1_700_000_000_000
 SENT = datetime.fromtimestamp(START / 1000, UTC)
