@@ -50,6 +50,8 @@ def comment(ctx: Context, actor: Actor, number: str, text: str) -> None:
     actor.require(Role.OPERATOR)
     with ctx.db.write() as tx:
         row = next(iter(lines.find(tx, [number]).values()))
+        if text == row["operator_comment"]:
+            return
         event = lines.Event(row["id"], "commented", {"text": text, "before": row["operator_comment"]})
         lines.record(tx, [event], at=ctx.now(), actor=actor.name, run_id=None)
         lines.set_fields(tx, row["id"], operator_comment=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,11 +60,11 @@ class PlanView:
 class _Draft:
     """What a check has found so far."""
 
-    left_out: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
     purchases: list[dict[str, Any]] = field(default_factory=list)
 
-    def leave_out(self, number: str, code: str, sentence: str) -> None:
-        self.left_out.append({"number": number, "cause": code, "sentence": sentence or cause(code).action})
+    def leave_out(self, number: str, code: str, sentence: str, **more: Any) -> None:
+        self.left_out.append({"number": number, "cause": code, "sentence": sentence or cause(code).action, **more})
 
 
 def request(
@@ -308,11 +308,34 @@ def _freeze(
             draft.leave_out(item.number, preview.cause, preview.sentence)
         return
     answers = {line.number: line for line in preview.lines}
+    members = _without_partly_in_stock(draft, members, answers)
     kept = [(item, answers[item.number]) for item in members if _keeps(draft, item, answers.get(item.number), options)]
     if kept and len(kept) == sum(not line.cause for line in preview.lines):
         draft.purchases.append(_frozen(kept, preview, preview.freight, preview.total))
     elif kept:  # some lines fell out: freight and total of the rest are not known before the order is placed
         draft.purchases.append(_frozen(kept, preview, None, None))
+
+
+def _without_partly_in_stock(
+    draft: _Draft, members: Sequence[Candidate], answers: Mapping[str, PreviewLine]
+) -> list[Candidate]:
+    """Leave out lines of which a part could be bought now, saying how much; returns the others."""
+    left: dict[tuple[str, str, str], int] = {}
+    others = []
+    for item in members:
+        answer = answers.get(item.number)
+        if answer is None or answer.cause != "out_of_stock" or not answer.stock:
+            others.append(item)
+            continue
+        key = (item.item_id, item.sku_id, item.spec_id)
+        sold = min(item.quantity, left.get(key, answer.stock)) // item.ratio
+        left[key] = left.get(key, answer.stock) - sold * item.ratio
+        if 0 < sold * item.ratio < item.quantity:
+            sentence = f"{answer.stock} in stock, {item.quantity} wanted: split it and book {sold} now."
+            draft.leave_out(item.number, "partial_stock", sentence, split=sold)
+        else:
+            others.append(item)
+    return others
 
 
 def _keeps(draft: _Draft, item: Candidate, answer: PreviewLine | None, options: PlanOptions) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from autopurchase.domain.errors import BadInput, NotAllowed
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.sandbox import Item, Sandbox, Sku
-from autopurchase.services import apply, plan, sessions
+from autopurchase.services import apply, plan, sessions, split
 from autopurchase.storage import plans, schema
 from tests.support.world import ME, World, open_world
 
@@ -183,6 +183,20 @@ def test_a_line_out_of_stock_leaves_its_companions(world: World, provider: str) 
     (purchase,) = world.view(token).body["purchases"]
     alone = world.view(world.plan(provider, numbers[1:])).body["purchases"]
     assert [purchase] == alone, "the rest is previewed again, so that its freight is its own"
+
+
+def test_of_a_line_partly_in_stock_the_part_is_offered(world: World, provider: str) -> None:
+    item, sku = next(pair for pair in world.goods(provider) if pair[0].minimum <= 2 and pair[0].lot == 1)
+    first, second = (world.order([(item, sku)], quantity=count)[0] for count in (3, 4))
+    world.market.control("stock", sku_id=sku.sku_id, stock=5)
+    body = world.view(world.plan(provider, [first, second], merge_by_seller=True)).body
+    assert {one["number"]: (one["cause"], one.get("split")) for one in body["left_out"]} == {
+        first: ("out_of_stock", None), second: ("partial_stock", 2),
+    }  # fmt: skip
+    _, made = split.split(world.ctx, ME, {second: [2, 2]})
+    token = world.plan(provider, [first, second], merge_by_seller=True)
+    assert planned(world, token) == [[first, second]]
+    assert world.lines()[made[second][1]]["ready"], "the rest waits"
 
 
 def test_a_line_over_the_tolerance_leaves_the_freight_of_its_companions_open(world: World, provider: str) -> None:
