@@ -18,8 +18,8 @@ from autopurchase.storage.database import Connection, Row
 _WITHDRAWN = "Withdrawn by {name} before it was sent."
 
 
-def apply(ctx: Context, actor: Actor, token: str) -> int:
-    """Commit the plan's run and return its number; the worker does the asking.
+def apply(ctx: Context, actor: Actor, token: str, *, reason: str = "") -> int:
+    """Commit the plan's run and return its number; the worker does the asking. ``reason``: in place of the plan's own.
 
     Applying the same plan again returns the same run and changes nothing. Raises Drifted, naming the lines and who has
     them, when any line changed since the plan was made; BadInput when the plan cannot be applied. A booking that the
@@ -37,7 +37,8 @@ def apply(ctx: Context, actor: Actor, token: str) -> int:
         _as_planned(tx, going)
         still = [key for key, row in unsent.items() if row["state"] == BookingState.QUEUED]
         held = cancels.held_by(tx, still)
-        run_id = _open_run(ctx, tx, actor, plan, len(held), _left(rows, set(still)))
+        params = plan["params"] | ({"reason": reason.strip()} if reason.strip() else {})
+        run_id = _open_run(ctx, tx, actor, plan, params, len(held), _left(rows, set(still)))
         _withdraw(ctx, tx, actor, run_id, still, held)
         cancel.ask(
             ctx,
@@ -46,7 +47,7 @@ def apply(ctx: Context, actor: Actor, token: str) -> int:
             orders=[row["order_key"] for row in going],
             why=plan["body"]["why"],
             actor=actor,
-            reason=plan["params"]["reason"],
+            reason=params["reason"],
         )
         plans.change(tx, plan["id"], state="applied", run_id=run_id)
         cancelled.end_runs(tx, [run_id], ctx.now())  # where nothing has to be asked
@@ -89,19 +90,25 @@ def _left(rows: Sequence[Mapping[str, Any]], still: set[int]) -> list[dict[str, 
 
 
 def _open_run(
-    ctx: Context, tx: Connection, actor: Actor, plan: Row, withdrawn: int, left: Sequence[Mapping[str, Any]]
+    ctx: Context,
+    tx: Connection,
+    actor: Actor,
+    plan: Row,
+    given: Mapping[str, Any],
+    withdrawn: int,
+    left: Sequence[Mapping[str, Any]],
 ) -> int:
     rows = [row for row in plan["body"]["rows"] if row["act"] != "refuse"]
     sessions = {row["session_id"] for row in rows}
     params = {"plan": plan["token"], "hash": plan["hash"], "lines": numbers_of(rows)}
-    params |= {"withdrawn": withdrawn, "left": list(left), "reason": plan["params"]["reason"]}
+    params |= {"withdrawn": withdrawn, "left": list(left), "reason": given["reason"]}
     return runs.create(
         tx,
         kind=KIND,
         actor=actor.name,
         at=ctx.now(),
-        call=_call(plan["params"]),
-        params=params | ({"undo": plan["params"]["run"]} if plan["params"]["run"] else {}),
+        call=_call(given),
+        params=params | ({"undo": given["run"]} if given["run"] else {}),
         session_id=sessions.pop() if len(sessions) == 1 else None,
         total=sum(row["act"] == "cancel" for row in rows),
     )

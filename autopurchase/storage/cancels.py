@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
 
+from autopurchase.domain.booking import BookingState
 from autopurchase.domain.cancel import OPEN, CancelState
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.storage.database import insert_new
@@ -161,6 +162,24 @@ def _held(connection: Connection, column: ColumnElement[int], keys: Sequence[int
         query = _HELD.where(booking_line.c.live, column.in_(part)).order_by(booking_line.c.line_id)
         found += connection.execute(query).mappings().all()
     return found
+
+
+def undoable(connection: Connection, run_id: int) -> tuple[int, int]:
+    """Provider orders of a booking run that wait for payment without an open cancel, and its unsent bookings."""
+    asked = select(cancel.c.provider_order_id).where(_IS_OPEN)
+    orders = (
+        select(func.count(provider_order.c.id.distinct()))
+        .join_from(booking_line, booking, booking_line.c.booking_id == booking.c.id)
+        .join(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
+        .where(booking.c.run_id == run_id, booking_line.c.live, provider_order.c.id.not_in(asked))
+        .where(provider_order.c.state.in_((ProviderState.UNPAID.value, ProviderState.UNKNOWN.value)))
+    )
+    unsent = (
+        select(func.count())
+        .select_from(booking)
+        .where(booking.c.run_id == run_id, booking.c.state == BookingState.QUEUED.value)
+    )
+    return int(connection.execute(orders).scalar_one()), int(connection.execute(unsent).scalar_one())
 
 
 def unbound_from_closed(connection: Connection, order_keys: Sequence[int]) -> Sequence[RowMapping]:

@@ -385,7 +385,7 @@ def order_bookings(connection: Connection, order_id: int) -> Rows:
             booking.c.sentence, booking.c.total_minor,
             booking.c.currency, booking.c.created_at, booking.c.attempts,
             session.c.name.label("session"), line.c.number, booking_line.c.live, booking_line.c.quantity,
-            booking_line.c.price_fen, provider_order.c.provider_order_id,
+            booking_line.c.generation, booking_line.c.price_fen, provider_order.c.provider_order_id,
             provider_order.c.state.label("provider_state"),
         )
         .select_from(booking_line)

@@ -10,14 +10,18 @@ import streamlit as st
 
 from autopurchase.domain.causes import cause
 from autopurchase.domain.money import amount_text
+from autopurchase.domain.roles import Role
 from autopurchase.storage import shop_views, views
-from autopurchase.ui import cells, source_news, tables
+from autopurchase.ui import cancel_drawer, cells, feedback, picking, source_news, tables, unbinding
+from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
+from autopurchase.ui.picking import Pick
 from autopurchase.ui.purchased import STATES, order_link
 from autopurchase.ui.words import _, padded, when, when_full
 from autopurchase.ui.workspace import context, reading
 
 Row = Mapping[Any, Any]
+PICKS = "order-items"
 ADDRESS = (
     "fullName",
     "name",
@@ -104,7 +108,7 @@ def _figure(label: str, value: str) -> None:
     st.metric(label, value, border=True, height="stretch")
 
 
-def tabs(order: Row) -> None:
+def tabs(person: Person, order: Row) -> None:
     """Items, parcels, history, purchases, and what the shop was told."""
     with reading() as connection:
         lines = views.order_lines(connection, order["id"])
@@ -123,7 +127,7 @@ def tabs(order: Row) -> None:
         ]
     )
     with items:
-        _items(lines, order["currency"])
+        _items(person, lines, order["currency"])
     with sent:
         _parcels(lines, parcels)
     with past:
@@ -134,7 +138,7 @@ def tabs(order: Row) -> None:
         _told(told)
 
 
-def _items(lines: Sequence[Row], code: str) -> None:
+def _items(person: Person, lines: Sequence[Row], code: str) -> None:
     labels = {name: kind.manifest.label for name, kind in context().providers.items()}
     rows = [
         {
@@ -169,7 +173,32 @@ def _items(lines: Sequence[Row], code: str) -> None:
         "weight": st.column_config.NumberColumn(_("Grams"), width=56),
         "why": tables.text(_("Comments"), 100, help=_("Cause, operator's comment, customer's comment")),
     }
-    _table(rows, _("Items of the order"), columns)
+    alt = _("Items of the order")
+    if person.role < Role.OPERATOR:
+        _table(rows, alt, columns)
+        return
+    frame = pd.DataFrame(rows).set_index("line")
+    known = {row["number"]: _pick(row) for row in lines}
+    picking.drop_missing(PICKS, known)  # those of another order
+    number = st.column_config.TextColumn(_("Line"), pinned=True, width=58)
+    columns = {"_index": number} | {name: column for name, column in columns.items() if name != "line"}
+    picked = picking.pick_rows(
+        frame, known, name=PICKS, height=tables.height(len(rows)), alt=alt, column_config=columns
+    )
+    _actions(person, picked)
+
+
+def _pick(row: Row) -> Pick:
+    return Pick(row["version"], row["provider"], row["currency"], row["sum_minor"], row["status"], row["purchase"])
+
+
+def _actions(person: Person, picked: Mapping[str, Pick]) -> None:
+    """What can be done with picked lines of the order."""
+    with st.container(horizontal=True, gap="small", key="order-actions"):
+        cancel_drawer.button(person, picked)
+        unbinding.button(person, picked, PICKS)
+        feedback.last_run()
+    cancel_drawer.show(person, PICKS)
 
 
 def why(row: Row) -> str:
@@ -286,7 +315,9 @@ def _bookings(bookings: Sequence[Row]) -> None:
         {
             "run": to("journal", f"[{row['run_id']}]", run=row["run_id"]),
             "line": row["number"],
+            "time": row["generation"],
             "state": [tables.word(row["state"])],
+            "there": tables.word(row["provider_state"] or ""),
             "session": row["session"],
             "reference": row["out_order_id"],
             "order": order_link(row),
@@ -304,7 +335,9 @@ def _bookings(bookings: Sequence[Row]) -> None:
         {
             "run": tables.link(_("Run"), 54),
             "line": tables.text(_("Line"), 66),
+            "time": st.column_config.NumberColumn(_("No."), width=40, help=_("Which booking of the line it is")),
             "state": tables.state_column(_("State"), states, width=96),
+            "there": tables.text(_("State there"), 84, help=_("Of the order at the marketplace")),
             "session": tables.text(_("Session"), 84),
             "reference": tables.text(_("Our reference"), 130),
             "order": tables.link(_("Marketplace order"), 160),

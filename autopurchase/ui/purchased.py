@@ -12,7 +12,7 @@ import streamlit as st
 from autopurchase.domain.causes import cause
 from autopurchase.storage import views
 from autopurchase.storage.views import PurchasedFilter
-from autopurchase.ui import address, dialogs, picking, sync_panel, tables
+from autopurchase.ui import address, cancel_drawer, dialogs, feedback, picking, sync_panel, tables, unbinding
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.picking import Pick
@@ -158,20 +158,10 @@ def actions(person: Person, picked: Mapping[str, Pick]) -> None:
         )
         if st.button(_("Pages to pay at"), icon=":material/payments:", disabled=not picked, key="pay"):
             _pay(picked)
-        st.button(
-            _("Cancel at provider"),
-            icon=":material/cancel:",
-            disabled=True,
-            help=_(
-                "Not available in this version. Cancel the order at the marketplace; synchronization brings it here."
-            ),
-        )
-        st.button(
-            _("Unbind only"),
-            icon=":material/link_off:",
-            disabled=True,
-            help=_("Not available in this version. Lines stay with their order until it ends at the marketplace."),
-        )
+        cancel_drawer.button(person, picked)
+        unbinding.button(person, picked, NAME)
+        feedback.last_run()
+    cancel_drawer.show(person, NAME)
 
 
 def _pay(picked: Mapping[str, Pick]) -> None:

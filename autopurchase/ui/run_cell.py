@@ -10,9 +10,10 @@ import streamlit as st
 
 from autopurchase.domain.causes import cause
 from autopurchase.domain.journal import Note
+from autopurchase.services import cancelled
 from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
-from autopurchase.ui import downloads, drawer, notes, tables
+from autopurchase.ui import cancel_drawer, downloads, drawer, notes, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.order import EVENTS, event_words
 from autopurchase.ui.words import _, plural, when, when_full
@@ -54,6 +55,8 @@ def body(person: Person, row: Row, outcomes: Sequence[Row], signed: Sequence[Not
         _bookings(row["id"])
     elif row["kind"] == "import":
         _rejects(row["id"])
+    elif row["kind"] in cancelled.KINDS:
+        cancel_drawer.outcome_table(row["id"])
     else:
         _changes(row["id"])
         _rejects(row["id"])
@@ -206,6 +209,7 @@ def _foot(person: Person, row: Row) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if row["kind"] == "book" and row["session"]:
             _again(person, row)
+            cancel_drawer.undo_button(person, row["id"])
         st.download_button(
             _("Export"),
             data=lambda: downloads.cell_json(row["id"]),

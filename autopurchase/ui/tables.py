@@ -55,6 +55,8 @@ KINDS = {
     "source": "Source",
     "restored": "Copy put back",
     "settle": "Settling an unknown outcome",
+    "cancel": "Cancel at provider",
+    "unbind": "Unbind only",
     "release": "Release: not as planned",
     "accept": "Accepting what differs",
     "desk": "Comparison with the marketplace",

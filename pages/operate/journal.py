@@ -1,6 +1,6 @@
 """The journal: every operation as a numbered cell, newest first, with its call and what came of it."""
 
-from autopurchase.ui import cells, drawer, guard, journal, journal_filter
+from autopurchase.ui import cancel_drawer, cells, drawer, guard, journal, journal_filter
 from autopurchase.ui.words import _
 
 person = guard.require("viewer")
@@ -9,3 +9,4 @@ cells.heading(_("Journal"), _("Every operation is a cell: In is the call, Out is
 wanted = journal_filter.draw()
 journal.cells_of(person, wanted)
 drawer.show(person)
+cancel_drawer.show(person)

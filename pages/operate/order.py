@@ -10,4 +10,4 @@ number = order.search()
 found = order.find(number)
 if found:
     order.header(found)
-    order.tabs(found)
+    order.tabs(person, found)
