@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from autopurchase.domain.budget import day_start
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSent, Refused, SessionRefused
 from autopurchase.domain.money import Money
 from autopurchase.domain.provider_order import ProviderState
@@ -217,7 +218,7 @@ def _may_release(tx: Connection, case: _Case, now: datetime) -> bool:
     if any(order["state"] != ProviderState.UNPAID or order["paid_at"] for order in case.orders):
         return False
     session = sessions.get(tx, case.session["id"], lock=True)  # releases are counted one after the other
-    used = checks.released_since(tx, session["id"], sessions.day_start(now))
+    used = checks.released_since(tx, session["id"], day_start(now))
     return used < int(session["release_budget"])
 
 

@@ -1,0 +1,231 @@
+"""Charts that say one thing each: titled by their message, labelled where they are read, told apart without colours.
+
+The colours are those of Okabe and Ito, which people with colour blindness tell apart; series differ by dash or pattern
+too, so that a print in grey can be read. Charts are made of a report's sheets and hold no figure of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import plotly.graph_objects as go
+
+from autopurchase.reports.model import Report, Sheet
+from autopurchase.reports.values import rounded, text
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+GREY = "#8C8681"
+_INK = {"light": "#1C1917", "dark": "#F5F5F4"}
+_FAINT = {"light": "#E7E5E4", "dark": "#3A332E"}
+_FONT = "'Noto Sans', 'Noto Sans CJK SC', 'DejaVu Sans', sans-serif"
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_PATTERNS = ("", "/", ".", "x")
+
+Chart: TypeAlias = go.Figure
+
+
+def of(report: Report, trend: Sheet | None = None, theme: str = "light") -> dict[str, Chart]:
+    """The charts that this report has something to say in, by name."""
+    sheets = {**report.sheets, **({"trend": trend} if trend else {})}
+    found = {name: make(sheets[name], theme) for name, make in CHARTS.items() if sheets.get(name) and sheets[name].rows}
+    return {name: chart for name, chart in found.items() if chart is not None}
+
+
+def ages(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """How long the backlog has waited."""
+    pieces = [row["pieces"] for row in _rows(sheet)]
+    total = sum(pieces)
+    if not total:
+        return None
+    late = sum(pieces[2:])
+    message = f"{text(Decimal(late) / total, 'share')} of {total:,} pieces wait longer than 24 h"
+    labels = [str(row["age"]) for row in _rows(sheet)]
+    colours = [BLUE, BLUE, *[RED] * (len(labels) - 2)]
+    bars = go.Bar(
+        x=labels, y=pieces, text=[f"{count:,}" for count in pieces], textposition="outside", marker_color=colours,
+        cliponaxis=False, hovertemplate="%{x}: %{y:,} pieces<extra></extra>",
+    )  # fmt: skip
+    return _finish(go.Figure(bars), message, theme)
+
+
+def causes(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """What is held, and why; the most first."""
+    rows = [row for row in _rows(sheet) if row["pieces"]][:8]
+    if not rows:
+        return None
+    total = sum(row["pieces"] for row in _rows(sheet))
+    first = rows[0]
+    message = f"{first['label']} holds {first['pieces']:,} of {total:,} pieces"
+    bars = go.Bar(
+        y=[row["label"] for row in rows], x=[row["pieces"] for row in rows], orientation="h",
+        text=[f"{row['pieces']:,}" for row in rows], textposition="outside", marker_color=ORANGE, cliponaxis=False,
+        hovertemplate="%{y}: %{x:,} pieces<extra></extra>",
+    )  # fmt: skip
+    chart = _finish(go.Figure(bars), message, theme)
+    chart.update_yaxes(autorange="reversed", automargin=True)
+    chart.update_xaxes(visible=False)
+    return chart
+
+
+def trend(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """What came in, was booked and was bought, week by week."""
+    rows = _rows(sheet)
+    if len(rows) < 2:
+        return None
+    whole = [row for row in rows if row["complete"]] or rows
+    last = whole[-1]
+    short = int(last["ready"]) - int(last["booked"])
+    message = f"{last['week']}: {last['booked']:,} pieces booked, {last['ready']:,} came in"
+    message += f", {short:,} more than were booked" if short > 0 else ""
+    series = (("New ready", "ready", BLUE), ("Booked", "booked", ORANGE), ("Bought", "bought", GREEN))
+    return _lines(rows, series, message, theme)
+
+
+def backlog(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """The backlog and what is booked but unpaid, at the end of every week."""
+    rows = _rows(sheet)
+    if len(rows) < 2:
+        return None
+    first, last = rows[0]["backlog"], rows[-1]["backlog"]
+    went = "the same" if first == last else f"{'up' if last > first else 'down'} from {first:,}"
+    message = f"{last:,} pieces wait to be booked, {went} {len(rows) - 1} weeks ago"
+    return _lines(rows, (("Backlog", "backlog", BLUE), ("Unpaid", "unpaid", RED)), message, theme)
+
+
+def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """What became of the pieces booked in each week; weeks too young to be judged are pale."""
+    rows = [row for row in _rows(sheet) if row["booked"]]
+    if not rows:
+        return None
+    mature = [row for row in rows if row["mature"]]
+    judged = mature[-1] if mature else rows[-1]
+    message = f"{text(judged['conversion'], 'share')} of what was booked in {judged['week']} was bought"
+    message += "" if mature else " so far"
+    chart = go.Figure()
+    parts = (("Bought", "bought", GREEN), ("Still open", "open", SKY), ("Cancelled", "cancelled", ORANGE),
+             ("Expired", "expired", RED))  # fmt: skip
+    for place, (label, name, colour) in enumerate(parts):
+        shares = [Decimal(row[name]) / row["booked"] * 100 for row in rows]
+        chart.add_bar(
+            x=[f"{row['week']}{'' if row['mature'] else ' *'}" for row in rows],
+            y=[float(round(share, 1)) for share in shares],
+            name=label,
+            text=[f"{share:.0f}" if share >= 6 else "" for share in shares],
+            textposition="inside",
+            insidetextanchor="middle",
+            marker={
+                "color": colour,
+                "opacity": [1.0 if row["mature"] else 0.45 for row in rows],
+                "pattern": {"shape": _PATTERNS[place], "fgcolor": _INK["light"], "size": 5, "solidity": 0.15},
+            },
+            hovertemplate="%{x}, " + label.lower() + ": %{y} %<extra></extra>",
+        )
+    chart.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.16, "x": 0})
+    finished = _finish(chart, message, theme)
+    finished.update_layout(showlegend=True)
+    finished.update_yaxes(ticksuffix=" %")
+    return finished
+
+
+def variance(sheet: Sheet, theme: str = "light") -> Chart | None:
+    """From the price when the customer paid to the price booked, part by part."""
+    rows = {row["what"]: row for row in _rows(sheet)}
+    if not {"reference", "price", "currency", "booked"} <= set(rows) or not rows["reference"]["value"]:
+        return None
+    column = next(column for column in sheet.columns if column.name == "value")
+    code = column.currency
+    more = rows["variance"]["value"] or Decimal(0)
+    share = text(abs(Decimal(more) / rows["reference"]["value"]), "share")
+    said = f"{share} more" if more > 0 else f"{share} less" if more < 0 else "as much"
+    message = f"What was booked cost {said} than when the customers paid, in {code}" if more else (
+        f"What was booked cost as much as when the customers paid, in {code}")  # fmt: skip
+    names = ("reference", "price", "currency", "booked")
+    values = [float(rounded(rows[name]["value"] or 0, "money", code)) for name in names]
+    bars = go.Waterfall(
+        x=["At payment", "Price moved", "Rate moved", "As booked"],
+        y=values,
+        measure=["absolute", "relative", "relative", "total"],
+        text=[text(rows[name]["value"], "money", code) for name in names],
+        textposition="outside",
+        connector={"line": {"color": GREY, "width": 1}},
+        increasing={"marker": {"color": RED}},
+        decreasing={"marker": {"color": GREEN}},
+        totals={"marker": {"color": BLUE}},
+        cliponaxis=False,
+    )
+    chart = _finish(go.Figure(bars), message, theme)
+    high, low = max(values[0], values[3]), min(values[0], values[3])
+    spread = max(high - low, *(abs(value) for value in values[1:3]), high * 0.02)
+    chart.update_yaxes(range=[max(0.0, low - 2 * spread), high + spread], visible=False)  # the change is the message
+    return chart
+
+
+def _lines(
+    rows: Sequence[Mapping[str, Any]], series: Sequence[tuple[str, str, str]], message: str, theme: str
+) -> Chart:
+    """Lines named at their ends; a week that is not over is joined by a dot only."""
+    chart = go.Figure()
+    weeks = [row["week"] for row in rows]
+    for place, (label, name, colour) in enumerate(series):
+        chart.add_scatter(
+            x=weeks, y=[row[name] for row in rows], mode="lines+markers", name=label, marker={"size": 5},
+            line={"color": colour, "width": 2.5, "dash": _DASHES[place]},
+            hovertemplate="%{x}, " + label.lower() + ": %{y:,}<extra></extra>",
+        )  # fmt: skip
+    for shift, (label, name, colour) in _apart(rows[-1], series):
+        chart.add_annotation(
+            x=weeks[-1], y=rows[-1][name], text=f"{label} {rows[-1][name]:,}", showarrow=False, xanchor="left",
+            xshift=8, yshift=shift, font={"color": colour, "size": 12},
+        )  # fmt: skip
+    finished = _finish(chart, message, theme)
+    finished.update_layout(margin={"r": 120})
+    finished.update_yaxes(rangemode="tozero")
+    return finished
+
+
+def _apart(row: Mapping[str, Any], series: Sequence[tuple[str, str, str]]) -> list[tuple[int, tuple[str, str, str]]]:
+    """The labels at the lines' ends with the shift (pixels) that keeps each clear of the one below it."""
+    ranked = sorted(series, key=lambda part: row[part[1]])
+    top = max([*(abs(row[part[1]]) for part in series), 1])
+    found, below = [], float("-inf")
+    for part in ranked:
+        at = row[part[1]] / top * 200  # a plot is some 200 pixels high
+        place = max(at, below + 16)
+        found.append((round(place - at), part))
+        below = place
+    return found
+
+
+def _finish(chart: Chart, message: str, theme: str) -> Chart:
+    ink, faint = _INK[theme], _FAINT[theme]
+    chart.update_layout(
+        title={"text": message, "font": {"size": 15, "color": ink}, "x": 0, "xanchor": "left", "y": 0.97},
+        font={"family": _FONT, "size": 12, "color": ink},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 8, "t": 48, "b": 8},
+        height=300,
+        showlegend=False,
+        hoverlabel={"font": {"family": _FONT}},
+        modebar={"remove": ["zoom", "pan", "select", "lasso", "autoscale"]},
+    )
+    chart.update_xaxes(showgrid=False, linecolor=faint, fixedrange=True, automargin=True, type="category")
+    chart.update_yaxes(gridcolor=faint, zeroline=False, fixedrange=True, automargin=True)
+    return chart
+
+
+def _rows(sheet: Sheet) -> list[dict[str, Any]]:
+    names = [column.name for column in sheet.columns]
+    return [dict(zip(names, row, strict=True)) for row in sheet.rows]
+
+
+#: sheet -> its chart
+CHARTS: Mapping[str, Callable[[Sheet, str], Chart | None]] = {
+    "ages": ages,
+    "causes": causes,
+    "trend": trend,
+    "cohort": cohort,
+    "variance": variance,
+}
