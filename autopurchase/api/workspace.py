@@ -15,6 +15,7 @@ from autopurchase import wiring
 from autopurchase.api.cancels import CancelPlan
 from autopurchase.api.choosing import JournalFilters, run_filter
 from autopurchase.api.goods import Mappings, Rates
+from autopurchase.api.line_work import LineWork
 from autopurchase.api.plans import Plan, fraction
 from autopurchase.api.rows import (
     BOUGHT,
@@ -68,7 +69,7 @@ class ReadyFilters(TypedDict, total=False):
     newest_first: bool
 
 
-class Workspace:
+class Workspace(LineWork):
     """An open workspace. Use it in a ``with`` block or call `close`."""
 
     def __init__(self, opened: wiring.Workspace, actor: Actor) -> None:

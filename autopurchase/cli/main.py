@@ -15,6 +15,7 @@ from autopurchase import settings
 from autopurchase.cli import (
     accounts,
     bench,
+    binding,
     budgets,
     buying,
     cancels,
@@ -22,6 +23,7 @@ from autopurchase.cli import (
     conformance,
     goods,
     journal,
+    line_changes,
     orders,
     running,
 )  # fmt: skip
@@ -44,13 +46,16 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, *cancels.commands, conformance.conformance,
+    journal.journal, binding.bind, *cancels.commands, conformance.conformance,
 ):  # fmt: skip
     cli.add_command(command)
 
 
 for command in (budgets.limits, budgets.wake):
     accounts.session.add_command(command)
+
+for command in line_changes.commands:
+    orders.line.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

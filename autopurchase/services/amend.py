@@ -60,8 +60,7 @@ def amend(
         events = [_told(row, values, reason.strip()), *_freed(row, values, reason.strip())]
         if ask_customer:
             events.append(_ask(row, reason.strip()))
-        said = ", ".join(f"{name}={values[name]!r}" for name in changes)
-        call = f"shop.amend({row['number']!r}, {said}, reason={reason.strip()!r})"
+        call = f"shop.amend({row['number']!r}, {reason.strip()!r}, {_call(change, ask_customer)})"
         return _write(ctx, tx, actor, row, values, events, call)
 
 
@@ -133,6 +132,15 @@ def _item(ctx: Context, row: Row, target: Target) -> dict[str, Any]:
     for name in ("seller_id", "seller_name", "item_url"):
         words[name] = words[name] or (row[name] if same else "")
     return {**words, "unclear": "", "reference_fen": None}
+
+
+def _call(change: Change, ask_customer: bool) -> str:
+    """The change as `shop.amend` takes it."""
+    said = dict(change.target.as_json()) if change.target else {}
+    said |= {"configuration": change.configuration, "configuration_original": change.configuration_original}
+    said |= {"price": str(change.price.decimal()) if change.price else "", "ask_customer": ask_customer}
+    said.pop("ratio", None)
+    return ", ".join(f"{name}={value!r}" for name, value in said.items() if value)
 
 
 def _told(row: Row, values: Mapping[str, Any], reason: str) -> Event:

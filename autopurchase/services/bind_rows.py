@@ -30,7 +30,7 @@ def not_free(row: Row) -> dict[str, str] | None:
 
 def placeless(one: Wanted) -> dict[str, str]:
     where = f"order {one.orders[0]}" if len(one.orders) == 1 else "these orders"
-    sentence = f"Nothing in {where} is this item and still free. Name the line together with its order to see both."
+    sentence = f"Nothing in {where} is this item with as many free pieces as it needs."
     return {"number": one.number, "cause": "no_match", "sentence": sentence}
 
 

@@ -18,11 +18,10 @@ PUBLIC = [
     "NotSupported", "Plan", "Refused", "Run", "SessionRefused", "Table", "Unknown", "Workspace", "connect",
 ]  # fmt: skip
 METHODS = [
-    "cancel", "cancel_of", "change_status", "close", "demo_pay", "home", "import_file", "import_orders", "journal",
-    "lines", "make_demo",
-    "make_ready", "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions",
-    "settle", "status", "sync", "unbind",
-    "wait", "workers", "working",
+    "amend", "bind", "bind_of", "cancel", "cancel_of", "change_status", "close", "comment", "customer_answered",
+    "demo_pay", "home", "import_file", "import_orders", "join", "journal", "lines", "make_demo", "make_ready",
+    "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions", "settle",
+    "split", "status", "sync", "take_back", "unbind", "wait", "workers", "working",
 ]  # fmt: skip
 
 
