@@ -29,7 +29,18 @@ from autopurchase.engine.queue import (
     READ_BACK,
     WRITE_BACK,
 )
-from autopurchase.services import bind, cancel, import_orders, plan, purchase, rates, readback, sync, write_back
+from autopurchase.services import (
+    bind,
+    cancel,
+    import_orders,
+    pay_links,
+    plan,
+    purchase,
+    rates,
+    readback,
+    sync,
+    write_back,
+)
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, cancels, plans, write_backs
 
@@ -44,6 +55,7 @@ SWEEP_SECONDS = 1.0
 RUNS: dict[str, Callable[[Context, int], object]] = {
     "sync": sync.carry_out,
     "import_orders": import_orders.carry_out,
+    "pay_links": pay_links.carry_out,
 }
 RETENTION = timedelta(days=7)
 #: who checks a plan, by its kind (empty: a plan to book)

@@ -11,7 +11,8 @@ RAW_LIMIT = 20_000  # characters of a raw answer that are kept
 REMOVED = "[removed]"
 
 _SECRET_KEYS = frozenset(
-    "access_token refresh_token app_secret client_secret sign _aop_signature accesstoken refreshtoken".split()
+    "access_token refresh_token app_secret client_secret sign _aop_signature accesstoken refreshtoken "
+    "pay_url payurl payment_url paymenturl".split()  # pages to pay at can carry a signature
 )
 #: objects and values that describe a person; compared in lower case without underscores
 _PERSON_KEYS = frozenset(

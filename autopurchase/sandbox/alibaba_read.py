@@ -184,6 +184,8 @@ def pay_url(call: Call) -> Answer:
         for number, order in orders.items()
         if order and order.account == call.account and order.market == "alibaba1688" and ready_to_pay(order)
     ]
+    if call.struck("partial"):
+        good = good[:-1]
     bad = [number for number in numbers if number not in good]
     if not good:
         return {**family_c("ORDER_STATUS_ERROR", "没有可支付的订单"), "payFailureOrderList": bad}

@@ -15,7 +15,7 @@ from autopurchase.domain.provider_order import ProviderOrder, ProviderState, pur
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services import cancelled, match, raised
+from autopurchase.services import cancelled, deadlines, match, raised
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.storage import bookings, cancels, provider_orders, runs, sessions, write_backs
@@ -87,6 +87,14 @@ def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence
     orders: dict[int, list[str]] = {}
     for row in provider_orders.numbers_for_lines(tx, [row["id"] for row in rows.values()]):
         orders.setdefault(row["session_id"], []).append(row["provider_order_id"])
+    return request_orders(ctx, tx, actor, orders, f"shop.sync(lines={list(rows)!r})")
+
+
+def request_orders(
+    ctx: Context, tx: Connection, actor: Actor, orders: Mapping[int, Sequence[str]], call: str
+) -> list[int]:
+    """Ask the worker to read these orders (session id -> marketplace numbers); a run a session. ``call``: In."""
+    actor.require(Role.OPERATOR)
     found = []
     for session_id, wanted in orders.items():
         run_id = runs.create(
@@ -94,8 +102,8 @@ def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence
             kind="sync",
             actor=actor.name,
             at=ctx.now(),
-            call=f"shop.sync(lines={list(rows)!r})",
-            params={"orders": wanted},
+            call=call,
+            params={"orders": list(wanted)},
             session_id=session_id,
         )
         ctx.queue.carry_out(tx, "sync", run_id)
@@ -143,6 +151,17 @@ def _read_all(ctx: Context, session: Row, run: Row, until: datetime, counts: Cou
     return None
 
 
+def catch_up(
+    ctx: Context, provider: Provider, config: SessionConfig, run_id: int, orders: Sequence[str] | None = None
+) -> None:
+    """In the middle of another run: store what changed since the last sync, or what these ``orders`` are now."""
+    with ctx.db.read() as tx:
+        session = sessions.get(tx, config.id)
+    params = {} if orders is None else {"orders": orders}
+    for page in _pages(ctx, provider, session, params, ctx.now()):
+        take(ctx, provider, config, page)
+
+
 def _pages(
     ctx: Context, provider: Provider, session: Row, params: dict[str, Any], until: datetime
 ) -> Iterator[Sequence[ProviderOrder]]:
@@ -168,6 +187,7 @@ def take(
 ) -> Counter[str]:
     """Store one page and move the lines it is about, in one transaction; ``run_id``: the cell that reads it."""
     readings = [_in_full(ctx, provider, config, reading) for reading in page]
+    readings = deadlines.stated_or_assumed(ctx, provider, config, readings)
     counts: Counter[str] = Counter(orders=len(readings))
     with ctx.db.write() as tx:
         now = ctx.now()

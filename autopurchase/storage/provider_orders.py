@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -187,7 +187,7 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
     return facts | {
         "payable": reading.payable,
         "paid_inferred": inferred,
-        "deadline_assumed": reading.deadline_assumed,
+        **({"deadline_assumed": reading.deadline_assumed} if reading.pay_deadline else {}),
     }
 
 
@@ -344,6 +344,31 @@ def open_numbers(connection: Connection, session_id: int) -> Sequence[RowMapping
         .order_by(provider_order.c.id)
     )
     return connection.execute(query).mappings().all()
+
+
+def with_deadline(connection: Connection, session_id: int, numbers: Sequence[str]) -> set[str]:
+    """Those of a session's orders whose deadline is known."""
+    own = provider_order.c.session_id == session_id, provider_order.c.provider_order_id.in_(numbers)
+    query = select(provider_order.c.provider_order_id).where(*own, provider_order.c.pay_deadline.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def usual_term(connection: Connection, session_id: int) -> timedelta | None:
+    """How long the session's unpaid order with the latest stated deadline may stay unpaid."""
+    query = (
+        select(provider_order.c.pay_deadline, provider_order.c.created_at)
+        .where(
+            provider_order.c.state == ProviderState.UNPAID.value,
+            provider_order.c.session_id == session_id,
+            provider_order.c.pay_deadline.is_not(None),
+            provider_order.c.created_at.is_not(None),
+            provider_order.c.deadline_assumed.is_(False),
+        )
+        .order_by(provider_order.c.pay_deadline.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return row[0] - row[1] if row else None
 
 
 def numbers_for_lines(connection: Connection, line_ids: Sequence[int]) -> Sequence[RowMapping]:
