@@ -183,11 +183,11 @@ def _about(
     if why:
         return _row("refuse", members, cause=why[0], sentence=why[1], **more)
     if more.get("booking"):
-        return _row("withdraw", members, sentence="It was not sent yet: it is withdrawn, and nothing is sent.", **more)
+        return _row("withdraw", members, sentence="Not sent yet: it is withdrawn, nothing is sent.", **more)
     label = ctx.providers[session["provider"]].manifest.label
-    free = "; then its lines are ready again" if members else ""
+    free = "; closed, its lines are ready again" if members else ""
     unread = " What its status means is not known: the marketplace decides." if more["state"] == "unknown" else ""
-    return _row("cancel", members, sentence=f"{label} is asked to cancel it and it is read back{free}.{unread}", **more)
+    return _row("cancel", members, sentence=f"{label} is asked and read back{free}.{unread}", **more)
 
 
 def _why_not(ctx: Context, order: Row, session: Row, asked: Row | None) -> tuple[str, str] | None:
@@ -210,14 +210,14 @@ def _left_behind(order: Row, members: Sequence[Row], picked: set[str] | None) ->
     others = _others(members, picked)
     if not others:
         return None
-    return "not_whole", f"It also holds {others} and is cancelled whole: include the others too, or leave it."
+    return "not_whole", f"Also holds {others} and is cancelled whole: take all along, or leave it."
 
 
 def _left_unsent(members: Sequence[Row], picked: set[str] | None) -> tuple[str, str] | None:
     others = _others(members, picked)
     if not others:
         return None
-    return "not_whole", f"Its purchase also holds {others} and is withdrawn whole: include the others too, or leave it."
+    return "not_whole", f"Also holds {others} and is withdrawn whole: take all along, or leave it."
 
 
 def _others(members: Sequence[Row], picked: set[str] | None) -> str:

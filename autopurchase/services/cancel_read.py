@@ -38,7 +38,7 @@ def _asked(row: Mapping[Any, Any], numbers: Sequence[str]) -> dict[str, Any]:
         "order": row["number"],
         "outcome": _WORDS.get(state, "waiting"),
         "cause": row["cause"],
-        "sentence": row["sentence"],
+        "sentence": row["sentence"] or ("The marketplace shows it closed." if state is CancelState.CONFIRMED else ""),
         "session": row["session"],
         "amount_fen": row["total_fen"],
         "lines": list(numbers),

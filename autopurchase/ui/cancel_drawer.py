@@ -11,7 +11,7 @@ import streamlit as st
 from autopurchase.services import cancel_apply, cancel_plan, cancel_read, plan
 from autopurchase.services.cancel_plan import Choice
 from autopurchase.services.plan import PlanView
-from autopurchase.storage import cancels, runs
+from autopurchase.storage import cancels, runs, views
 from autopurchase.ui import drawer, feedback, picking, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.picking import Pick
@@ -69,14 +69,30 @@ def undo_button(person: Person, run_id: int) -> None:
         )
 
 
+def rebook_button(person: Person, row: Mapping[Any, Any]) -> None:
+    """The button that plans to book again what this run of cancels has freed; nothing where all went on otherwise."""
+    with reading() as connection:
+        states = views.line_states(connection, row["params"].get("lines", []))
+    ready = [one["number"] for one in states if one["purchase"] == "ready" and one["status"] == "paid"]
+    if ready and row["session"]:
+        st.button(
+            plural("Book {n} line again", "Book {n} lines again", len(ready)),
+            icon=":material/replay:",
+            key=f"rebook-{row['id']}",
+            on_click=drawer.request,
+            args=(person, row["session"], ready),
+            help=_("Makes a new plan against today's prices, under a new reference; the old one stays in the history."),
+        )
+
+
 def show(person: Person, table: str = "") -> None:
     """Draw the drawer when a plan of cancels is open. ``table``: where its lines are picked."""
     token = st.session_state.get(OPEN)
     if token:
-        title = _("Cancel at provider")
-        st.dialog(title, position="right", width="large", icon=":material/cancel:", on_dismiss=_close)(_drawer)(
-            person, token, table
-        )
+        run = plan.read(context(), token).params["run"]
+        title = _("Undo run {n}").format(n=run) if run else _("Cancel at provider")
+        icon = ":material/undo:" if run else ":material/cancel:"
+        st.dialog(title, position="right", width="large", icon=icon, on_dismiss=_close)(_drawer)(person, token, table)
 
 
 def _close() -> None:
@@ -115,8 +131,8 @@ def _confirm(person: Person, view: PlanView, table: str) -> None:
     rows = view.body["rows"]
     going = [row for row in rows if row["act"] == "cancel"]
     unsent = [row for row in rows if row["act"] == "withdraw"]
-    parts = [plural("{n} order cancelled", "{n} orders cancelled", len(going))] if going else []
-    parts += [plural("{n} purchase withdrawn", "{n} purchases withdrawn", len(unsent))] if unsent else []
+    parts = [plural("{n} order to cancel", "{n} orders to cancel", len(going))] if going else []
+    parts += [plural("{n} purchase to withdraw", "{n} purchases to withdraw", len(unsent))] if unsent else []
     lines = len(cancel_plan.numbers_of([*going, *unsent]))
     with st.container(border=True):
         figures = [plural("{n} line", "{n} lines", lines), *parts, *([sums(view.body["totals"])] if going else [])]

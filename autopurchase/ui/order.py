@@ -194,7 +194,7 @@ def _pick(row: Row) -> Pick:
 
 def _actions(person: Person, picked: Mapping[str, Pick]) -> None:
     """What can be done with picked lines of the order."""
-    with st.container(horizontal=True, gap="small", key="order-actions"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="order-actions"):
         cancel_drawer.button(person, picked)
         unbinding.button(person, picked, PICKS)
         feedback.last_run()

@@ -146,7 +146,7 @@ def _pay_pages(rows: Sequence[Mapping[Any, Any]]) -> dict[str, tuple[str, str, i
 
 def actions(person: Person, picked: Mapping[str, Pick]) -> None:
     """What can be done with picked lines."""
-    with st.container(horizontal=True, gap="small", key="bought-actions"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bought-actions"):
         if st.button(_("Change status"), icon=":material/swap_horiz:", disabled=not picked):
             dialogs.change_status(person, picked, NAME)
         st.button(

@@ -143,7 +143,7 @@ def _states() -> Any:
         _("Outcome"),
         options=[_(words).capitalize() for words in OUTCOMES.values()],
         color=[tables.COLOURS.get(code, "gray") for code in OUTCOMES],
-        width=130,
+        width=146,
     )
 
 
@@ -210,6 +210,8 @@ def _foot(person: Person, row: Row) -> None:
         if row["kind"] == "book" and row["session"]:
             _again(person, row)
             cancel_drawer.undo_button(person, row["id"])
+        if row["kind"] in cancelled.KINDS and row["state"] == "done":
+            cancel_drawer.rebook_button(person, row)
         st.download_button(
             _("Export"),
             data=lambda: downloads.cell_json(row["id"]),
