@@ -33,6 +33,11 @@ def request(person: Person, session: str, lines: Sequence[str], options: PlanOpt
         st.session_state[OPEN] = token
 
 
+def is_open() -> bool:
+    """Whether a plan is shown, or is to be."""
+    return OPEN in st.session_state
+
+
 def show(person: Person) -> None:
     """Draw the drawer when a plan is open."""
     token = st.session_state.get(OPEN)

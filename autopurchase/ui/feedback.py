@@ -41,6 +41,11 @@ def queued(run: int) -> None:
     say("toast", _("Queued as run {n}.").format(n=run), run)
 
 
+def waiting() -> bool:
+    """Whether actions have said something since the last drawing."""
+    return bool(st.session_state.get(_FLASH))
+
+
 def show() -> None:
     """Draw what actions have said since the last drawing."""
     for kind, text, run in st.session_state.pop(_FLASH, []):

@@ -24,6 +24,7 @@ from autopurchase.ui.workspace import context, reading
 NAME = "ready"
 SIZES = (100, 500, 1000)
 HEIGHT = 440
+_WHOLE = "ready.whole"  # session state: the whole page runs, not only what `lines` draws
 
 
 def stamp() -> str:
@@ -43,6 +44,22 @@ class Shown:
     reaches_all: bool
     view: pd.DataFrame
     known: dict[str, Pick]
+
+
+def lines(person: Person, wanted: ReadyFilter) -> None:
+    """The lines, what can be done with them, and the bar. Picking and paging draw these again, and nothing else."""
+    st.session_state[_WHOLE] = True
+    _lines(person, wanted)
+
+
+@st.fragment
+def _lines(person: Person, wanted: ReadyFilter) -> None:
+    if not st.session_state.pop(_WHOLE, False) and (feedback.waiting() or drawer.is_open()):
+        st.rerun()  # a button's callback has something to show that stands outside of here
+    with feedback.shown():
+        picked = table(wanted)
+        actions(person, wanted, picked)
+        bar(person, wanted, picked)
 
 
 def table(wanted: ReadyFilter) -> dict[str, Pick]:

@@ -8,7 +8,5 @@ person = guard.require("operator")
 cells.heading(_("Ready for purchase"), _("Paid lines that nobody has ordered yet. Pick, choose a session, Book."))
 with cells.cell(1, _("Lines"), stamp=ready.stamp(), border=False):
     wanted = ready_filter.draw()
-    picked = ready.table(wanted)
-ready.actions(person, wanted, picked)
-ready.bar(person, wanted, picked)
+    ready.lines(person, wanted)
 drawer.show(person)

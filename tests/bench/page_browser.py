@@ -18,6 +18,7 @@ FIRST_CELL = "() => document.querySelector('[data-testid=\"stDataFrame\"] td[rol
 #: milliseconds from the mouse button going down until the run that follows has ended and is painted: ``window.spent``.
 #: The end of a run is a short message whose last field says so; the page's own mark may never change in a fast run.
 WATCH = """
+const FRAGMENT = 3;  // a run of a fragment has ended
 window.began = window.spent = 0;
 document.addEventListener('pointerdown', () => { window.began = performance.now() }, {capture: true});
 const Plain = window.WebSocket;
@@ -25,9 +26,9 @@ window.WebSocket = class extends Plain {
   constructor(...words) {
     super(...words);
     this.addEventListener('message', ({data}) => {
-      if (!window.began || window.spent || !(data instanceof ArrayBuffer) || data.byteLength > 60) return;
+      if (!window.began || window.spent || !(data instanceof ArrayBuffer) || data.byteLength > 100) return;
       const [field, value] = new Uint8Array(data).slice(-2);
-      if (field !== 0x30 || value !== 0) return;
+      if (field !== 0x30 || (value !== 0 && value !== FRAGMENT)) return;
       requestAnimationFrame(() => requestAnimationFrame(() => { window.spent = performance.now() - window.began }));
     });
   }
