@@ -43,6 +43,15 @@ class Plan:
         return self._view.hash
 
     @property
+    def confirmation(self) -> str:
+        """What `book` may be asked to compare: the `hash` of a plan that can be booked, else empty.
+
+        It stands for these lines as they are now, at these prices. Once they are booked, or anything about them
+        changed, it books nothing any more, so it may stay in a notebook.
+        """
+        return self.hash if self.bookable else ""
+
+    @property
     def error(self) -> str:
         """Why it cannot be applied, as a sentence; else empty."""
         return self._view.error or str(self._body.get("blocked", ""))
@@ -82,13 +91,15 @@ class Plan:
         """Whether `book` would do something."""
         return self.state in ("ready", "applied") and not self.error
 
-    def book(self, *, wait: bool = False, timeout: float = PATIENCE) -> Run:
+    def book(self, *, confirm: str | None = None, wait: bool = False, timeout: float = PATIENCE) -> Run:
         """Commit the run; the worker does the buying. The same plan again gives the same run and buys nothing twice.
 
+        ``confirm``: book only if this is the plan's `confirmation`; one that was used already gives the run it made.
         ``wait``: until it is finished, ``timeout`` seconds at most. Raises Drifted when a line changed, BadInput when
-        the plan cannot be applied.
+        the plan cannot be applied or ``confirm`` is not its confirmation.
         """
-        run = Run(self._workspace, apply.apply(self._workspace.context, self._actor, self.token))
+        number = apply.apply(self._workspace.context, self._actor, self.token, confirm=confirm)
+        run = Run(self._workspace, number, self._actor)
         return run.wait(timeout) if wait else run
 
     def summary(self) -> str:
@@ -101,12 +112,14 @@ class Plan:
         return f"{text}. {self.error}" if self.error else text
 
     def __repr__(self) -> str:
-        return f"Plan {self.token} · {self.state} · {self.summary()}"
+        said = f" To book it: .book(confirm={self.confirmation!r})" if self.state == "ready" and self.bookable else ""
+        return f"Plan {self.token} · {self.state} · {self.summary()}.{said}"
 
     def _repr_html_(self) -> str:
         left = f"<p>Left out</p>{self.left_out._repr_html_()}" if len(self.left_out) else ""
+        said = f" · confirmation <code>{escape(self.confirmation)}</code>" if self.confirmation else ""
         return (
-            f"<div><p><b>Plan {escape(self.token)}</b> · {escape(self.state)} · hash {escape(self.hash)}<br>"
+            f"<div><p><b>Plan {escape(self.token)}</b> · {escape(self.state)}{said}<br>"
             f"{escape(self.summary())}</p>{self.lines._repr_html_() if len(self.lines) else ''}{left}</div>"
         )
 

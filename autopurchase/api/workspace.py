@@ -29,6 +29,7 @@ from autopurchase.api.rows import (
     session_row,
 )
 from autopurchase.api.runs import Journal, Run
+from autopurchase.api.shops import Sources
 from autopurchase.api.table import Table
 from autopurchase.api.who import local_actor as local_actor
 from autopurchase.domain.errors import BadInput
@@ -141,6 +142,11 @@ class Workspace(LineWork):
     def mapping(self) -> Mappings:
         """What is bought for the shops' products."""
         return Mappings(self._opened, self.actor)
+
+    @property
+    def sources(self) -> Sources:
+        """Shops that paid orders come from."""
+        return Sources(self._opened, self.actor)
 
     @property
     def rates(self) -> Rates:

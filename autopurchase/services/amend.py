@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopurchase.domain import amend as rules
+from autopurchase.domain import code
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.mapping import NEEDS_MAPPING, Target, checked
 from autopurchase.domain.money import Money
@@ -60,7 +61,7 @@ def amend(
         events = [_told(row, values, reason.strip()), *_freed(row, values, reason.strip())]
         if ask_customer:
             events.append(_ask(row, reason.strip()))
-        call = f"shop.amend({row['number']!r}, {reason.strip()!r}, {_call(change, ask_customer)})"
+        call = code.call("shop.amend", row["number"], reason.strip(), **_said(change, ask_customer))
         return _write(ctx, tx, actor, row, values, events, call)
 
 
@@ -75,7 +76,7 @@ def take_back(ctx: Context, actor: Actor, number: str, reason: str = "", *, vers
         events = [_told(row, values, reason.strip() or "taken back")]
         if not values.get("item_id", row["item_id"]) and row["purchase"] == PurchaseState.READY:
             events.append(Event(row["id"], "held", {"cause": NEEDS_MAPPING}))
-        return _write(ctx, tx, actor, row, values, events, f"shop.take_back({row['number']!r})")
+        return _write(ctx, tx, actor, row, values, events, code.call("shop.take_back", row["number"]))
 
 
 def answered(ctx: Context, actor: Actor, picks: Mapping[str, int], *, agreed: bool, reason: str = "") -> int:
@@ -134,13 +135,13 @@ def _item(ctx: Context, row: Row, target: Target) -> dict[str, Any]:
     return {**words, "unclear": "", "reference_fen": None}
 
 
-def _call(change: Change, ask_customer: bool) -> str:
+def _said(change: Change, ask_customer: bool) -> dict[str, Any]:
     """The change as `shop.amend` takes it."""
     said = dict(change.target.as_json()) if change.target else {}
     said |= {"configuration": change.configuration, "configuration_original": change.configuration_original}
     said |= {"price": str(change.price.decimal()) if change.price else "", "ask_customer": ask_customer}
     said.pop("ratio", None)
-    return ", ".join(f"{name}={value!r}" for name, value in said.items() if value)
+    return {name: value for name, value in said.items() if value}
 
 
 def _told(row: Row, values: Mapping[str, Any], reason: str) -> Event:

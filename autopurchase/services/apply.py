@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autopurchase.domain.booking import BookingState, reference
+from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Drifted
+from autopurchase.domain.plan import PlanOptions
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services.context import Context
 from autopurchase.services.plan import usable
@@ -14,15 +16,18 @@ from autopurchase.storage import bookings, lines, plans, runs, sessions
 from autopurchase.storage.database import Connection, Row
 
 
-def apply(ctx: Context, actor: Actor, token: str) -> int:
+def apply(ctx: Context, actor: Actor, token: str, *, confirm: str | None = None) -> int:
     """Commit the plan's run and return its number; the worker does the buying.
 
-    Applying the same plan again returns the same run and changes nothing. Raises Drifted, naming the lines and who has
-    them, when any line changed since the plan was made; BadInput when the plan cannot be applied.
+    Applying the same plan again returns the same run and changes nothing. ``confirm``: book only if this is the plan's
+    confirmation; one that was used already gives the run it made. Raises Drifted, naming the lines and who has them,
+    when any line changed since the plan was made; BadInput when the plan cannot be applied, or is not confirmed.
     """
     actor.require(Role.OPERATOR)
     with ctx.db.write() as tx:
         plan = plans.get(tx, token, lock=True)
+        if confirm is not None and (made := _confirmed(tx, plan, confirm)):
+            return made
         if plan["run_id"] is not None:
             return int(plan["run_id"])
         _applicable(plan)
@@ -35,6 +40,18 @@ def apply(ctx: Context, actor: Actor, token: str) -> int:
         plans.change(tx, plan["id"], state="applied", run_id=run_id)
         ctx.queue.buy(tx, session["id"], f"run-{run_id}", min(session["concurrency"], len(purchases)))
     return run_id
+
+
+def _confirmed(tx: Connection, plan: Row, confirm: str) -> int:
+    """The run that this confirmation made before; 0 when it is this plan's own. Raises BadInput for any other."""
+    if confirm and confirm == plan["hash"]:
+        return 0
+    made = plans.run_of_hash(tx, confirm) if confirm else None
+    if made is None:
+        lines = sum(len(purchase["lines"]) for purchase in plan["body"].get("purchases", []))
+        what = f"to book these {lines} line(s), give confirm={plan['hash']!r}" if lines else "there is nothing to book"
+        raise BadInput(f"Nothing was booked: this is not the confirmation of the plan as it is now; {what}.")
+    return made
 
 
 def _applicable(plan: Row) -> None:
@@ -75,17 +92,22 @@ def _one(row: Any, touch: Any) -> str:
 
 def _open_run(ctx: Context, tx: Connection, actor: Actor, plan: Any, session: Any, total: int) -> int:
     numbers = [line["number"] for purchase in plan["body"]["purchases"] for line in purchase["lines"]]
-    shown = ", ".join(f'"{number}"' for number in numbers[:20]) + (", …" if len(numbers) > 20 else "")
     return runs.create(
         tx,
         kind="book",
         actor=actor.name,
         at=ctx.now(),
-        call=f'shop.plan(lines=[{shown}], session="{session["name"]}").book()',
+        call=call("shop.plan", lines=numbers, session=session["name"], **_options(plan)) + ".book()",
         params={"plan": plan["token"], "hash": plan["hash"], "lines": numbers, **plan["params"]["options"]},
         session_id=session["id"],
         total=total,
     )
+
+
+def _options(plan: Any) -> dict[str, Any]:
+    """Those of the plan's options that are not as they are by themselves."""
+    usual = PlanOptions().as_json()
+    return {name: value for name, value in plan["params"]["options"].items() if value != usual[name]}
 
 
 def _commit_bookings(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autopurchase.domain.booking import BookingState, reference
+from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.domain.roles import Actor, Role
@@ -129,13 +130,13 @@ def _open_run(
 ) -> int:
     numbers = [row["number"] for row in chosen]
     orders = list(dict.fromkeys(row["provider_order"] for row in chosen))
-    said = f"accept={reason!r}" if reason else ""
+    accepted = {"accept": reason} if reason else {}
     return runs.create(
         tx,
         kind="bind",
         actor=actor.name,
         at=ctx.now(),
-        call=f'shop.bind({orders!r}, lines={numbers!r}, session="{session}").bind({said})',
+        call=f"{call('shop.bind', orders, lines=numbers, session=session)}.{call('bind', **accepted)}",
         params={"plan": plan["token"], "hash": plan["hash"], "lines": numbers, "orders": orders, "reason": reason},
         session_id=plan["session_id"],
         state="running",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autopurchase.domain.booking import BookingState
+from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import cancel, cancelled, outcomes
@@ -115,14 +116,12 @@ def _open_run(
 
 
 def _call(params: Mapping[str, Any]) -> str:
-    reason = f", reason={params['reason']!r}" if params["reason"] else ""
+    reason = {"reason": params["reason"]} if params["reason"] else {}
     if params["run"]:
-        return f"shop.run({params['run']}).undo({reason.removeprefix(', ')}).apply()"
+        return call(f"shop.run({params['run']}).undo", **reason) + ".apply()"
     what = "lines" if params["lines"] else "orders"
-    numbers = list(params[what])
-    shown = ", ".join(f'"{number}"' for number in numbers[:20]) + (", …" if len(numbers) > 20 else "")
-    others = ", others=True" if params["others"] else ""
-    return f"shop.cancel({what}=[{shown}]{others}{reason}).apply()"
+    others = {"others": True} if params["others"] else {}
+    return call("shop.cancel", **{what: list(params[what])}, **others, **reason) + ".apply()"
 
 
 def _withdraw(

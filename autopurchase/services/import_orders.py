@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSupported, Refused
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.domain.shop import Reject, ShopOrder
@@ -43,7 +44,7 @@ def request(ctx: Context, actor: Actor, source: str) -> int:
         row = sources.by_name(tx, source)
         if not row["enabled"]:
             raise BadInput(f"The source “{source}” is switched off: switch it on under Sources.")
-        run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_orders("{source}")', {}, "queued")
+        run_id = _open_run(ctx, tx, actor, row["id"], code.call("shop.import_orders", source), {}, "queued")
         ctx.queue.carry_out(tx, "import_orders", run_id)
     return run_id
 
@@ -67,8 +68,7 @@ def import_file(
     params = {"path": str(path), "options": dict(options or {}), "here": True}
     with ctx.db.write() as tx:
         row = _file_source(ctx, tx, source)
-        call = f'shop.import_file("{Path(path).name}")'
-        run_id = _open_run(ctx, tx, actor, row["id"], call, params, "running")
+        run_id = _open_run(ctx, tx, actor, row["id"], _file_call(path, options, source), params, "running")
     carry_out(ctx, run_id)
     return run_id
 
@@ -81,9 +81,15 @@ def request_file(
     params = {"path": str(path), "options": dict(options or {})}
     with ctx.db.write() as tx:
         row = _file_source(ctx, tx, source)
-        run_id = _open_run(ctx, tx, actor, row["id"], f'shop.import_file("{Path(path).name}")', params, "queued")
+        run_id = _open_run(ctx, tx, actor, row["id"], _file_call(path, options, source), params, "queued")
         ctx.queue.carry_out(tx, "import_orders", run_id)
     return run_id
+
+
+def _file_call(path: Path, options: Mapping[str, str] | None, source: str) -> str:
+    """The folder is nobody's business but this computer's."""
+    named = {"source": source} if source != FILE else {}
+    return code.call("shop.import_file", Path(path).name, **named, **(options or {}))
 
 
 def _file_source(ctx: Context, tx: Connection, name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.order import LineStatus, PurchaseState, check_move
 from autopurchase.domain.roles import Actor, Role
@@ -23,7 +24,7 @@ def change_status(ctx: Context, actor: Actor, picks: Mapping[str, int], to: Line
         rows = seen(tx, picks)
         for row in rows.values():
             check_move(LineStatus(row["status"]), PurchaseState(row["purchase"]), to, reason)
-        call = f'shop.change_status({list(rows)!r}, to="{to.value}", reason={reason!r})'
+        call = code.call("shop.change_status", list(rows), to=to.value, reason=reason)
         data = {"status": to.value, "reason": reason}
         return _record(ctx, tx, actor, "status", call, rows, "status_changed", data)
 
@@ -41,7 +42,7 @@ def make_ready(ctx: Context, actor: Actor, picks: Mapping[str, int], reason: str
         unknown = [number for number, row in rows.items() if not row["item_id"]]
         if unknown:
             raise BadInput(f"It is not known what to buy for {', '.join(unknown[:10])}: map the shop's product first.")
-        call = f"shop.make_ready({list(rows)!r}, reason={reason!r})"
+        call = code.call("shop.make_ready", list(rows), reason=reason)
         return _record(ctx, tx, actor, "make_ready", call, rows, "made_ready", {"reason": reason})
 
 

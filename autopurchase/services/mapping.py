@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autopurchase.domain import amend
+from autopurchase.domain import amend, code
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.mapping import NEEDS_MAPPING, Target, bought_as, checked, own_of
 from autopurchase.domain.order import LineStatus
@@ -85,8 +85,8 @@ def set(ctx: Context, actor: Actor, source: str, product_key: str, target: Targe
     if not key:
         raise BadInput("A mapping needs the shop's id of the product.")
     target = checked(target, ctx.providers)
-    shown = ", ".join(f"{name}={value!r}" for name, value in target.as_json().items() if value not in ("", 1))
-    call = f"shop.mapping.set({source!r}, {key!r}, {shown})"
+    shown = {name: value for name, value in target.as_json().items() if value not in ("", 1)}
+    call = code.call("shop.mapping.set", source, key, **shown)
     return _change(ctx, actor, call, [(source, key, title, target)])
 
 
@@ -96,7 +96,7 @@ def remove(ctx: Context, actor: Actor, source: str, product_key: str) -> int:
     with ctx.db.read() as tx:
         if mappings.get(tx, (_source_id(tx, source), product_key)) is None:
             raise BadInput(f"There is no mapping of “{product_key}” for {source or 'every source'}.")
-    call = f"shop.mapping.remove({source!r}, {product_key!r})"
+    call = code.call("shop.mapping.remove", source, product_key)
     return _change(ctx, actor, call, [(source, product_key, "", None)])
 
 
@@ -120,7 +120,7 @@ def import_file(ctx: Context, actor: Actor, path: Path, *, encoding: str = "") -
             good[entry[:2]] = entry
         except BadInput as error:
             rejects.append(order_store.reject_row(position, error.sentence, row))
-    call = f'shop.mapping.import_file("{Path(path).name}")'
+    call = code.call("shop.mapping.import_file", Path(path).name)
     return _change(ctx, actor, call, list(good.values()), rejects)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain import pay as rules
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.money import amount_text
@@ -157,7 +158,7 @@ def _open_run(ctx: Context, tx: Connection, actor: Actor, kind: str, rows: Seque
         kind=kind,
         actor=actor.name,
         at=ctx.now(),
-        call=f"shop.pay_list().{kind}({numbers!r})",
+        call=code.call(f"shop.pay_list().{kind}", numbers),
         params={"orders": numbers, **params},
         state="running",
         total=len(rows),
@@ -214,4 +215,4 @@ def synchronise(ctx: Context, actor: Actor, orders: Sequence[str], *, session: s
         for row in rows:
             by_session.setdefault(row["session_id"], []).append(row["provider_order_id"])
         numbers = [row["provider_order_id"] for row in rows]
-        return sync.request_orders(ctx, tx, actor, by_session, f"shop.pay_list().sync({numbers!r})")
+        return sync.request_orders(ctx, tx, actor, by_session, code.call("shop.pay_list().sync", numbers))

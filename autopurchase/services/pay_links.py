@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain import pay as rules
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Misuse, Refused, SessionRefused
 from autopurchase.domain.pay import PayState, pay_state
@@ -96,7 +97,7 @@ def _request_one(ctx: Context, tx: Connection, actor: Actor, session_id: int, nu
         kind="pay_links",
         actor=actor.name,
         at=ctx.now(),
-        call=f"shop.pay_list(session={session['name']!r}).links({list(numbers)!r})",
+        call=f"{code.call('shop.pay_list', session=session['name'])}.{code.call('links', list(numbers))}",
         params={"orders": list(numbers)},
         session_id=session_id,
         total=len(numbers),

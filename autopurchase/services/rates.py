@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import AutopurchaseError, BadInput
 from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.services.context import Context
@@ -61,7 +62,7 @@ def set(ctx: Context, actor: Actor, currency: str, rate: str | Decimal, day: dat
     """
     actor.require(Role.OPERATOR)
     found = _rate(currency, day or ctx.now().date(), rate)
-    call = f'shop.rates.set("{found.currency}", "{found.value}", day="{found.day}")'
+    call = code.call("shop.rates.set", found.currency, found.value, day=found.day)
     return _store(ctx, actor, call, "manual", [found])
 
 
@@ -78,7 +79,7 @@ def import_file(ctx: Context, actor: Actor, path: Path, *, encoding: str = "") -
             good.append(_rate(row["currency"], _day(row["day"]), row["rate"]))
         except BadInput as error:
             rejects.append(order_store.reject_row(position, error.sentence, row))
-    return _store(ctx, actor, f'shop.rates.import_file("{Path(path).name}")', "file", good, rejects)
+    return _store(ctx, actor, code.call("shop.rates.import_file", Path(path).name), "file", good, rejects)
 
 
 def listing(ctx: Context, actor: Actor, currency: str = "", limit: int = 500) -> list[RateView]:
@@ -197,9 +198,9 @@ def _crossed(data: Mapping[str, Any], today: date) -> Iterator[_Rate]:
     if "CNY" not in units or not _CODE.fullmatch(base):
         raise BadInput("The table of rates names no CNY, or no base.")
     day = _day(str(data["date"])) if data.get("date") else today
-    for code, value in units.items():
-        if code != "CNY" and _CODE.fullmatch(code) and value > 0:
-            yield _rate(code, day, _rounded(units["CNY"] / value))
+    for unit, value in units.items():
+        if unit != "CNY" and _CODE.fullmatch(unit) and value > 0:
+            yield _rate(unit, day, _rounded(units["CNY"] / value))
 
 
 def _rounded(value: Decimal) -> Decimal:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain.budget import day_start
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSent, Refused, SessionRefused
 from autopurchase.domain.money import Money
@@ -233,7 +234,7 @@ def _release(ctx: Context, tx: Connection, case: _Case, found: Sequence[Differen
         kind="release",
         actor=CLOCK.name,
         at=now,
-        call=f"shop.cancel(orders={numbers!r})",
+        call=code.call("shop.cancel", orders=numbers) + ".apply()",
         params={"booking": reference, "orders": numbers, "found": evidence, "text": why},
         session_id=case.session["id"],
         total=len(numbers),
@@ -284,7 +285,7 @@ def accept(ctx: Context, actor: Actor, reference: str, note: str = "") -> int:
             raise BadInput(f"Nothing of booking {reference} waits to be accepted.")
         now = ctx.now()
         params = {"booking": reference, "found": booking["check_found"], "note": note}
-        call = f'shop.accept("{reference}"{f", note={note!r}" if note else ""})'
+        call = code.call("shop.accept", reference, **({"note": note} if note else {}))
         run_id = runs.create(
             tx, kind="accept", actor=actor.name, at=now, call=call, params=params, session_id=booking["session_id"]
         )

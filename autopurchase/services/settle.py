@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autopurchase.domain.booking import BookingState
+from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Refused
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.roles import Actor, Role
@@ -36,7 +37,7 @@ def placed(ctx: Context, actor: Actor, reference: str, provider_orders_: Sequenc
     with ctx.db.write() as tx:
         for reading in readings:
             _fits(tx, booking, reading)
-        return _settle(ctx, tx, actor, booking, f"{numbers!r}", "confirmed", readings)
+        return _settle(ctx, tx, actor, booking, call("shop.settle", reference, numbers), "confirmed", readings)
 
 
 def not_placed(ctx: Context, actor: Actor, reference: str) -> int:
@@ -44,7 +45,8 @@ def not_placed(ctx: Context, actor: Actor, reference: str) -> int:
     actor.require(Role.OPERATOR)
     booking = _unknown(ctx, reference)
     with ctx.db.write() as tx:
-        return _settle(ctx, tx, actor, booking, "not_placed=True", "refused", ())
+        said = call("shop.settle", reference, not_placed=True)
+        return _settle(ctx, tx, actor, booking, said, "refused", ())
 
 
 def _unknown(ctx: Context, reference: str) -> Mapping[Any, Any]:
@@ -73,13 +75,12 @@ def _settle(
     tx: Connection,
     actor: Actor,
     booking: Mapping[Any, Any],
-    how: str,
+    said_as: str,
     kind: str,
     readings: tuple[ProviderOrder, ...],
 ) -> int:
     now = ctx.now()
-    call = f'shop.settle("{booking["out_order_id"]}", {how})'
-    run_id = runs.create(tx, kind="settle", actor=actor.name, at=now, call=call, session_id=booking["session_id"])
+    run_id = runs.create(tx, kind="settle", actor=actor.name, at=now, call=said_as, session_id=booking["session_id"])
     said = Said("" if readings else "not_placed", f"Settled by {actor.name}.")
     outcomes.store(
         ctx, tx, Outcome(kind, booking, now, "person", readings=readings, said=said, actor=actor.name, run_id=run_id)

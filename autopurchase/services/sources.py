@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.ports import Source, SourceCheck, SourceKind
@@ -137,7 +138,7 @@ def change_settings(ctx: Context, actor: Actor, name: str, given: Mapping[str, s
         config = {key: value for key, value in kept.items() if value != ""}
         open_kind(ctx, row["kind"], config)
         names = sorted(given)
-        call = f"shop.sources.change_settings({name!r}, {names!r})"
+        call = code.call("shop.sources.change_settings", name, dict.fromkeys(names, ...))
         run_id = runs.create(
             tx, kind="source", actor=actor.name, at=now, call=call, state="running", source_id=row["id"]
         )
@@ -169,7 +170,7 @@ def set_dry_run(ctx: Context, actor: Actor, name: str, on: bool) -> int:
         row = sources.by_name(tx, name)
         if on and not _can_write_back(_kind(ctx, row["kind"])):
             raise BadInput(f"Nothing can be written back to “{name}”.")
-        call = f"shop.sources.set_dry_run({name!r}, {on})"
+        call = code.call("shop.sources.set_dry_run", name, on)
         run_id = runs.create(
             tx, kind="source", actor=actor.name, at=now, call=call, state="running", source_id=row["id"]
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.order import DEAD, FINAL, LineStatus, PurchaseState
 from autopurchase.domain.roles import Actor, Role
@@ -34,7 +35,7 @@ def split(
         asked = {next(iter(lines.find(tx, [number]))): sizes for number, sizes in wanted.items()}
         rows = _locked(tx, list(asked), picks or {})
         parts = {number: checked(number, asked[number], row["open_quantity"]) for number, row in rows.items()}
-        run_id = _open_run(ctx, tx, actor, "split", f"shop.split({parts!r})", list(rows))
+        run_id = _open_run(ctx, tx, actor, "split", code.call("shop.split", parts), list(rows))
         made = {number: _split_one(ctx, tx, actor, run_id, row, parts[number]) for number, row in rows.items()}
         out = {"lines": len(made), "parts": sum(map(len, made.values()))}
         runs.finish(tx, run_id, at=ctx.now(), out=out)
@@ -104,7 +105,7 @@ def join(ctx: Context, actor: Actor, number: str, picks: Mapping[str, int] | Non
         rows = _locked(tx, [root["number"], *(part["number"] for part in parts)], picks or {})
         root, *parts = rows.values()
         _refuse_touched(root, parts)
-        run_id = _open_run(ctx, tx, actor, "join", f"shop.join({number!r})", list(rows))
+        run_id = _open_run(ctx, tx, actor, "join", code.call("shop.join", number), list(rows))
         _join(ctx, tx, actor, run_id, root, parts)
         runs.finish(tx, run_id, at=ctx.now(), out={"lines": 1, "joined": len(parts)})
     return run_id

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import AutopurchaseError, Misuse, Refused, SessionRefused, Unknown
 from autopurchase.domain.history import LineState
 from autopurchase.domain.order import PurchaseState
@@ -74,7 +75,7 @@ def _request_one(ctx: Context, tx: Connection, actor: Actor, session: Row, *, fu
         kind="sync",
         actor=actor.name,
         at=ctx.now(),
-        call=f'shop.sync("{session["name"]}"{", full=True" if full else ""})',
+        call=code.call("shop.sync", session["name"], **({"full": True} if full else {})),
         params={"full": full},
         session_id=session["id"],
     )
@@ -87,7 +88,7 @@ def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence
     orders: dict[int, list[str]] = {}
     for row in provider_orders.numbers_for_lines(tx, [row["id"] for row in rows.values()]):
         orders.setdefault(row["session_id"], []).append(row["provider_order_id"])
-    return request_orders(ctx, tx, actor, orders, f"shop.sync(lines={list(rows)!r})")
+    return request_orders(ctx, tx, actor, orders, code.call("shop.sync", lines=list(rows)))
 
 
 def request_orders(

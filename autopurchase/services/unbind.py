@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from autopurchase.domain import code
 from autopurchase.domain.booking import BookingState
 from autopurchase.domain.errors import BadInput, Refused
 from autopurchase.domain.provider_order import ProviderState
@@ -52,7 +53,7 @@ def _write(
     ctx: Context, tx: Connection, actor: Actor, tied: Sequence[Row], orders: Mapping[int, Row], reason: str
 ) -> int:
     now, numbers = ctx.now(), [row["number"] for row in tied]
-    call = f"shop.unbind(lines={numbers!r}, reason={reason!r})"
+    call = code.call("shop.unbind", lines=numbers, reason=reason)
     params = {"lines": numbers, "reason": reason}
     run_id = runs.create(tx, kind="unbind", actor=actor.name, at=now, call=call, params=params, total=len(numbers))
     events = [_event(row, orders[row["order_key"]], reason) for row in tied]

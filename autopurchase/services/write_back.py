@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from autopurchase.domain.code import call
 from autopurchase.domain.errors import AutopurchaseError, BadInput, NotSent, Refused, SessionRefused, Unknown
-from autopurchase.domain.roles import CLOCK
+from autopurchase.domain.roles import CLOCK, Actor, Role
 from autopurchase.ports import Source
 from autopurchase.services.context import Context
 from autopurchase.services.sources import open_source
 from autopurchase.storage import lines, runs, sources, write_backs
-from autopurchase.storage.database import Connection
+from autopurchase.storage.database import Connection, Row
 from autopurchase.storage.lines import Event
 
 #: pieces of news in one go; the rest waits for the next
@@ -22,6 +23,14 @@ _AT_ONCE = 500
 _FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 3600.0
 #: seconds until a shop whose key or address is wrong is asked again
 _ADMIN_PAUSE = 600.0
+
+
+def tell_now(ctx: Context, actor: Actor, name: str) -> dict[str, int]:
+    """Tell the shop of this name what is due, here and now; counts as `carry_out`. Raises BadInput, NotAllowed."""
+    actor.require(Role.OPERATOR)
+    with ctx.db.read() as tx:
+        row = sources.by_name(tx, name)
+    return carry_out(ctx, row["id"])
 
 
 def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
@@ -40,7 +49,7 @@ def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
         write_backs.ask(tx, write_backs.waiting_orders(tx, source_id, now), now)
         counts["superseded"] = write_backs.supersede(tx, source_id, now)
     if row["dry_run"]:
-        counts["noted"] = _note_due(ctx, source_id)
+        counts["noted"] = _note_due(ctx, row)
         return {outcome: count for outcome, count in counts.items() if count}
     try:
         source = open_source(ctx, row)
@@ -56,8 +65,9 @@ def carry_out(ctx: Context, source_id: int) -> dict[str, int]:
     return {outcome: count for outcome, count in counts.items() if count}
 
 
-def _note_due(ctx: Context, source_id: int) -> int:
+def _note_due(ctx: Context, source: Row) -> int:
     """Note what is due in the history of its lines and in a run of its own, and send nothing."""
+    source_id = source["id"]
     now = ctx.now()
     noted: list[dict[str, Any]] = []
     with ctx.db.write() as tx:
@@ -66,13 +76,12 @@ def _note_due(ctx: Context, source_id: int) -> int:
             _tell_history(tx, row, _NOT_SENT, now)
             noted.append({"order": row["number"], "kind": row["kind"], **row["payload"]})
         if noted:
-            call = f"shop.write_back(source={source_id}, dry_run=True)"
             run_id = runs.create(
                 tx,
                 kind="write_back",
                 actor=CLOCK.name,
                 at=now,
-                call=call,
+                call=call("shop.sources.write_back", source["name"]),
                 params={"would_write": noted},
                 state="running",
                 source_id=source_id,

@@ -36,6 +36,12 @@ def get(connection: Connection, token: str, *, lock: bool = False) -> RowMapping
     return row
 
 
+def run_of_hash(connection: Connection, hash_: str) -> int | None:
+    """The run of the applied plan with this hash."""
+    query = select(plan.c.run_id).where(plan.c.hash == hash_, plan.c.run_id.is_not(None)).limit(1)
+    return connection.execute(query).scalar()
+
+
 def by_id(connection: Connection, plan_id: int) -> RowMapping:
     """One plan by id."""
     return connection.execute(select(plan).where(plan.c.id == plan_id)).mappings().one()

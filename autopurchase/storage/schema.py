@@ -211,6 +211,7 @@ plan = Table(
     _time("created_at", null=False),
     _time("ready_at"),
     _ref("run_id", "run.id", null=True, unique=True),
+    Index("ix_plan_hash", "hash"),
 )
 
 booking = Table(

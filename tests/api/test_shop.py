@@ -21,7 +21,7 @@ METHODS = [
     "amend", "bind", "bind_of", "cancel", "cancel_of", "change_status", "close", "comment", "customer_answered",
     "demo_pay", "home", "import_file", "import_orders", "join", "journal", "lines", "make_demo", "make_ready",
     "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions", "settle",
-    "split", "status", "sync", "take_back", "unbind", "wait", "workers", "working",
+    "sources", "split", "status", "sync", "take_back", "unbind", "wait", "workers", "working",
 ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_the_journal_names_every_call_as_it_can_be_repeated(shop: ap.Workspace) 
     number = taobao(shop, 1)[0]
     shop.change_status([number], to="price_confirmation")
     newest = shop.journal()[0]
-    eval(newest.call.replace("price_confirmation", "paid").replace("reason=''", "reason='back'"), {"shop": shop})  # noqa: S307
+    eval(newest.call.replace("price_confirmation", "paid").replace('reason=""', 'reason="back"'), {"shop": shop})  # noqa: S307
     assert number in taobao(shop, 1)
     assert [run.kind for run in shop.journal(kind="import")] == ["import"]
     assert len(shop.journal().to_pandas()) == 3
@@ -171,3 +171,26 @@ def test_a_run_shows_itself_as_a_cell(shop: ap.Workspace) -> None:
     assert f"In [{run.number}]: shop.import_file(" in html
     assert "orders: 24 new" in html
     assert repr(run).startswith(f"Run {run.number} · import · done")
+
+
+def test_a_confirmation_stands_for_one_purchase(shop: ap.Workspace, market: Sandbox, account: str) -> None:
+    """It is the same for the same plan made again, and dead once something changed: it can stay in a notebook."""
+    first, second = taobao(shop, 1), taobao(shop, 2)[1:]
+    plan = shop.plan(lines=first, session="main")
+    other = shop.plan(lines=second, session="main")
+    assert plan.confirmation in repr(plan)
+    assert plan.confirmation in plan._repr_html_()
+    for wrong in ("", "yes", other.confirmation):
+        with pytest.raises(ap.BadInput, match=plan.confirmation):
+            plan.book(confirm=wrong)
+    assert market.orders(account=account) == []
+    again = shop.plan(lines=first, session="main")
+    assert again.confirmation == plan.confirmation
+    run = again.book(confirm=plan.confirmation, wait=True)
+    assert run.counts == {"booked": 1}
+    later = shop.plan(lines=first, session="main")
+    assert later.confirmation == ""
+    assert later.book(confirm=plan.confirmation).number == run.number, "used already: the run it made"
+    with pytest.raises(ap.BadInput, match="can be booked"):
+        later.book(confirm=later.hash)
+    assert len(market.orders(account=account)) == 1

@@ -23,6 +23,7 @@ from autopurchase.services import apply, plan, purchase, sessions, sync
 from autopurchase.services.context import Context
 from autopurchase.services.plan import PlanView
 from autopurchase.storage import lines, schema
+from tests.support import calls
 from tests.support.processes import Child, start, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -253,5 +254,7 @@ def open_world(home: Path, url: str, market: Sandbox, *providers: str, **session
         for provider in providers or ("taobao", "alibaba1688"):
             world.connect(provider, **session)
         yield world
+        for call in {row["call"] for row in world.rows(sa.select(schema.run.c.call))}:
+            calls.check(call)  # every In of every test is valid Python against the public API
     finally:
         workspace.close()

@@ -212,6 +212,7 @@ def upgrade() -> None:
     op.add_column("line", sa.Column("amended", sa.JSON(none_as_null=True), nullable=True))
     _add_split_from()
     op.create_index(op.f("ix_line_split_from"), "line", ["split_from"], unique=False)
+    op.create_index("ix_plan_hash", "plan", ["hash"], unique=False)
     op.add_column("plan", sa.Column("kind", sa.Text(), server_default="", nullable=False))
     for name in ("agreed_item_id", "agreed_sku_id", "agreed_spec_id"):
         op.add_column("provider_line", sa.Column(name, sa.Text(), server_default="", nullable=False))
