@@ -46,9 +46,9 @@ BUILT_WITHIN = timedelta(minutes=10)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 #: causes of lines that a person may accept as they are
 FLAGS = ("differs", "price_raised")
-#: CNY by which freight may exceed the plan, unless the session says otherwise
-FREIGHT_TOLERANCE = "5"
-_USUAL = Tolerance(Decimal("0.05"), 500)
+#: CNY by which freight may exceed the plan, unless the session says otherwise: a seller may part an order in two
+FREIGHT_TOLERANCE = "30"
+_USUAL = Tolerance(Decimal("0.05"), 3000)
 
 
 def tolerance_of(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Tolerance:
