@@ -62,6 +62,7 @@ CAUSES: dict[str, Cause] = {
         Cause("partial_stock", "Not enough in stock", "Split the line: book what there is.", True),
         Cause("quantity_reduced", "Fewer wanted in the shop", "Cancel the surplus, or settle it in the shop.", True),
         Cause("not_supported", "Not supported", "Do it on the marketplace's own site.", True),
+        Cause("no_such_order", "No such order", "Check the number and the session.", True),
         Cause("our_bug", "Defect of the program", "Report it with the journal cell.", True),
     )
 }

@@ -55,6 +55,12 @@ class SessionRefused(Refused):
     default_cause = "session_expired"
 
 
+class NoSuchOrder(Refused):
+    """The account has no such order: check the number and the session."""
+
+    default_cause = "no_such_order"
+
+
 class LimitReached(Refused):
     """A limit of the account was reached: wait, or use another session."""
 

@@ -32,12 +32,14 @@ from autopurchase.engine.queue import (
 from autopurchase.services import (
     bind,
     cancel,
+    desk,
     import_orders,
     pay_links,
     plan,
     purchase,
     rates,
     readback,
+    settle,
     sync,
     write_back,
 )
@@ -56,6 +58,8 @@ RUNS: dict[str, Callable[[Context, int], object]] = {
     "sync": sync.carry_out,
     "import_orders": import_orders.carry_out,
     "pay_links": pay_links.carry_out,
+    "desk": desk.carry_out,
+    "settle": settle.carry_out,
 }
 RETENTION = timedelta(days=7)
 #: who checks a plan, by its kind (empty: a plan to book)
@@ -122,6 +126,7 @@ class Worker:
                 {"schedule_name": "sync", "workflow_fn": self._sync_all, "schedule": "*/5 * * * *", "context": None},
                 {"schedule_name": "import", "workflow_fn": self._import_all, "schedule": "* * * * *", "context": None},
                 {"schedule_name": "nightly", "workflow_fn": self._nightly, "schedule": "17 19 * * *", "context": None},
+                {"schedule_name": "desk", "workflow_fn": self._desk, "schedule": "47 19 * * *", "context": None},
             ]
         )
         if not self.ctx.db.sqlite:
@@ -163,7 +168,11 @@ class Worker:
             _quietly("nightly sync", lambda: sync.request_due(ctx, full=True))
             _quietly("retention", self._forget_finished)
 
-        self._sync_all, self._import_all, self._nightly = sync_all, import_all, nightly
+        @DBOS.workflow(name="desk_all")
+        def desk_all(scheduled_at: object, context: object) -> None:
+            _quietly("comparison", lambda: desk.request_due(ctx))
+
+        self._sync_all, self._import_all, self._nightly, self._desk = sync_all, import_all, nightly, desk_all
 
     def _forget_finished(self) -> None:
         """Finished work older than the retention leaves the engine's tables; the ledger keeps everything."""

@@ -45,7 +45,7 @@ BUILT_WITHIN = timedelta(minutes=10)
 #: windows begin this much before the oldest order that waits: clocks differ
 _CLOCKS_DIFFER = timedelta(minutes=10)
 #: causes of lines that a person may accept as they are
-FLAGS = ("differs", "price_raised")
+FLAGS = ("differs", "price_raised", "cancel_refused")
 #: CNY by which freight may exceed the plan, unless the session says otherwise: a seller may part an order in two
 FREIGHT_TOLERANCE = "30"
 _USUAL = Tolerance(Decimal("0.05"), 3000)
@@ -162,7 +162,7 @@ def _judge(ctx: Context, tx: Connection, session_id: int, booking_id: int) -> st
 
 
 def _differences(tx: Connection, case: _Case) -> list[Difference]:
-    said = [_there(row) for row in checks.said(tx, case.keys)]
+    said = [there(row) for row in checks.said(tx, case.keys)]
     asked, planned = asked_of(case.booking["purchase"], {row["number"] for row in case.live})
     now = Sums(_sum(case.orders, "freight_fen"), _sum(case.orders, "total_fen"))
     tolerance = tolerance_of(case.session["settings"], case.booking["params"])
@@ -177,7 +177,8 @@ def asked_of(purchase: Mapping[str, Any], live: set[str]) -> tuple[list[Goods], 
     return goods, Sums(purchase["freight_fen"], purchase["total_fen"]) if whole else Sums()
 
 
-def _there(row: Row) -> Goods:
+def there(row: Row) -> Goods:
+    """A provider order's line, to be compared."""
     name, item = row["provider_line_id"], row["item_id"]
     return Goods(name, item, row["sku_id"], row["spec_id"], row["quantity"], row["amount_fen"])
 
@@ -271,30 +272,39 @@ def _fen(amount: Money | None) -> int | None:
 
 
 def accept(ctx: Context, actor: Actor, reference: str, note: str = "") -> int:
-    """The person takes the booking as it is: what was flagged as different or dearer is cleared. Returns the run.
+    """The person takes the booking as it is: what differs, or has become dearer, is cleared. Returns the run.
 
-    Raises BadInput for a booking of which nothing is flagged.
+    Raises BadInput for a booking that nothing waits for.
     """
     actor.require(Role.OPERATOR)
     with ctx.db.write() as tx:
         booking = bookings.by_reference(tx, reference)
         if booking is None:
             raise BadInput(f"There is no booking {reference}.")
-        flagged = [row for row in checks.live_lines(tx, [booking["id"]]) if row["cause"] in FLAGS]
-        if not flagged:
+        booking = bookings.get(tx, booking["id"], lock=True)
+        live = checks.live_lines(tx, [booking["id"]])
+        if not live or booking["check_state"] == "waiting":
             raise BadInput(f"Nothing of booking {reference} waits to be accepted.")
-        now = ctx.now()
-        params = {"booking": reference, "found": booking["check_found"], "note": note}
-        call = code.call("shop.accept", reference, **({"note": note} if note else {}))
-        run_id = runs.create(
-            tx, kind="accept", actor=actor.name, at=now, call=call, params=params, session_id=booking["session_id"]
-        )
-        events = [
-            lines.Event(row["line_id"], "accepted", {"cause": row["cause"], "text": note, "booking": booking["id"]})
-            for row in flagged
-        ]
-        lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
-        bookings.change(tx, booking["id"], check_state="accepted", checked_at=now)
-        checks.agree(tx, [order["id"] for order in checks.orders_of(tx, [booking["id"]])])
-        runs.finish(tx, run_id, at=now, out={"lines": len(flagged)})
-        return run_id
+        return _accept(ctx, tx, actor, booking, live, note.strip())
+
+
+def _accept(ctx: Context, tx: Connection, actor: Actor, booking: Row, live: Sequence[Row], note: str) -> int:
+    now, reference = ctx.now(), booking["out_order_id"]
+    params = {"booking": reference, "found": booking["check_found"], "reason": note}
+    call = code.call("shop.accept", reference, **({"note": note} if note else {}))
+    run_id = runs.create(
+        tx, kind="accept", actor=actor.name, at=now, call=call, params=params, session_id=booking["session_id"]
+    )
+    events = [
+        lines.Event(row["line_id"], "accepted", {"cause": _flag_of(row), "booking": booking["id"], "reason": note})
+        for row in live
+    ]
+    lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
+    bookings.change(tx, booking["id"], check_state="accepted", checked_at=now)
+    checks.agree(tx, [order["id"] for order in checks.orders_of(tx, [booking["id"]])])
+    runs.finish(tx, run_id, at=now, out={"lines": len(live)})
+    return run_id
+
+
+def _flag_of(row: Row) -> str:
+    return row["cause"] if row["cause"] in FLAGS else FLAGS[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from autopurchase.domain.desk import ORPHAN_AGE
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, provider_orders, sessions, write_backs
+from autopurchase.storage import bookings, desk_views, sessions, write_backs
 from autopurchase.storage import lines as history
 
 
@@ -21,7 +22,7 @@ def status(ctx: Context) -> dict[str, Any]:
             "ready": history.ready_count(tx),
             "bookings": counts,
             "unknown": counts.get("unknown", 0) + counts.get("sending", 0),
-            "orphans": provider_orders.orphans(tx),
+            "orphans": desk_views.orphans(tx, now - ORPHAN_AGE),
             "over_booked": sum(int(row["booked"]) - int(row["quantity"]) for row in over),
             "waiting_write_backs": write_backs.waiting(tx),
             "sessions": [

@@ -51,12 +51,13 @@ def request(
     with ctx.db.write() as tx:
         if lines is not None:
             return _request_lines(ctx, tx, actor, lines)
-        rows = [sessions.by_name(tx, session)] if session else _active(tx)
+        rows = [sessions.by_name(tx, session)] if session else active(tx)
         rows = [sessions.get(tx, row["id"], lock=True) for row in rows]  # two requests at once find one run
         return [_request_one(ctx, tx, actor, row, full=full) for row in rows]
 
 
-def _active(tx: Connection) -> list[Row]:
+def active(tx: Connection) -> list[Row]:
+    """Sessions that are in use."""
     return [row for row in sessions.listing(tx) if row["state"] == SessionState.ACTIVE]
 
 
@@ -171,12 +172,12 @@ def _pages(
         return
     since = session["watermark"] - OVERLAP if session["watermark"] else until - FIRST_LOOK_BACK
     if params.get("full"):
-        since = _oldest_open(ctx, session["id"], since)
+        since = oldest_open(ctx, session["id"], since)
     yield from provider.changed_since(since, until)
 
 
-def _oldest_open(ctx: Context, session_id: int, since: datetime) -> datetime:
-    """A full sync reads everything changed since the oldest order that is not final was made."""
+def oldest_open(ctx: Context, session_id: int, since: datetime) -> datetime:
+    """``since``, or when the oldest order that is not final was made: a full sync reads all that changed since."""
     with ctx.db.read() as tx:
         rows = provider_orders.open_numbers(tx, session_id)
     starts: list[datetime] = [row["created_at"] or row["first_seen_at"] for row in rows]

@@ -99,6 +99,21 @@ def live_lines(connection: Connection, booking_ids: Sequence[int]) -> Sequence[R
     return connection.execute(query).mappings().all()
 
 
+def unbound_between(connection: Connection, session_id: int, since: datetime, until: datetime) -> Sequence[RowMapping]:
+    """Living orders of the session that are bound to nothing and were made in this time."""
+    query = (
+        select(provider_order)
+        .where(
+            provider_order.c.session_id == session_id,
+            provider_order.c.booking_id.is_(None),
+            provider_order.c.state != "closed",
+            func.coalesce(provider_order.c.created_at, provider_order.c.first_seen_at).between(since, until),
+        )
+        .order_by(provider_order.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
 def released_since(connection: Connection, session_id: int, since: datetime) -> int:
     """Bookings of the session released since then: what counts against its release budget."""
     query = select(func.count()).where(
@@ -113,3 +128,15 @@ def agree(connection: Connection, order_ids: Sequence[int]) -> None:
     values = {f"agreed_{name}": provider_line.c[name] for name in same}
     values["agreed_fen"] = provider_line.c.amount_fen
     connection.execute(update(provider_line).where(provider_line.c.order_id.in_(order_ids)).values(**values))
+
+
+def tied_to(connection: Connection, order_key: int) -> Sequence[RowMapping]:
+    """Live ties to a provider order: tie, booking_id, line_id, order_id (of the customer's order), number."""
+    query = (
+        select(booking_line.c.id.label("tie"), booking_line.c.booking_id, booking_line.c.line_id, line.c.order_id)
+        .add_columns(line.c.number)
+        .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
+        .where(booking_line.c.live, booking_line.c.provider_order_id == order_key)
+        .order_by(booking_line.c.line_id)
+    )
+    return connection.execute(query).mappings().all()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from autopurchase.domain.money import Money
 from autopurchase.domain.provider_order import FINAL_STATES, Parcel, ProviderLine, ProviderOrder, ProviderState, advance
@@ -172,6 +172,7 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
         "number_shown": reading.number_shown,
         "reference": reading.reference,
         "raw_status": reading.raw_status,
+        "said_state": "" if reading.state is ProviderState.UNKNOWN else reading.state.value,
         "total_fen": _fen(reading.total),
         "freight_fen": _fen(reading.freight),
         "seller_id": reading.seller_id,
@@ -336,6 +337,32 @@ def lines_of(connection: Connection, order_id: int) -> Sequence[RowMapping]:
     return connection.execute(query).mappings().all()
 
 
+def vanish(connection: Connection, key: int) -> None:
+    """The provider says that there is no such order: it counts as closed, and belongs to nobody."""
+    gone = {"state": ProviderState.CLOSED.value, "close_reason": "other", "raw_status": "no such order"}
+    values = {**gone, "said_state": "", "payable": False, "booking_id": None}
+    connection.execute(update(provider_order).where(provider_order.c.id == key).values(**values))
+
+
+def revive(connection: Connection, session_id: int) -> int:
+    """Orders we hold for closed that their provider shows alive: its word decides, as no line of ours is tied to them.
+
+    How many there were.
+    """
+    tied = select(booking_line.c.id).where(booking_line.c.live, booking_line.c.provider_order_id == provider_order.c.id)
+    dead = (
+        update(provider_order)
+        .where(
+            provider_order.c.session_id == session_id,
+            provider_order.c.state == ProviderState.CLOSED.value,
+            provider_order.c.said_state.not_in(("", ProviderState.CLOSED.value)),
+            ~tied.exists(),
+        )
+        .values(state=provider_order.c.said_state, close_reason="")
+    )
+    return connection.execute(dead).rowcount
+
+
 def open_numbers(connection: Connection, session_id: int) -> Sequence[RowMapping]:
     """Orders of a session that are not final: number, when created, when first seen."""
     query = (
@@ -380,11 +407,3 @@ def numbers_for_lines(connection: Connection, line_ids: Sequence[int]) -> Sequen
         .distinct()
     )
     return connection.execute(query).mappings().all()
-
-
-def orphans(connection: Connection) -> int:
-    """Provider orders bound to nothing."""
-    query = select(func.count()).where(
-        provider_order.c.booking_id.is_(None), provider_order.c.state != ProviderState.CLOSED.value
-    )
-    return int(connection.execute(query).scalar_one())

@@ -434,6 +434,7 @@ provider_order = Table(
     _text("reference"),
     Column("state", Text, nullable=False),
     _text("raw_status"),
+    _text("said_state"),  # as last read, also where a final state of before is kept
     _text("close_reason"),
     Column("payable", Boolean, nullable=False, server_default=text("false")),
     Column("total_fen", BigInteger, nullable=True),

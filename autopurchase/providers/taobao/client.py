@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from autopurchase.domain.causes import cause as cause_of
-from autopurchase.domain.errors import ProviderDown, Refused, SessionRefused, Unknown
+from autopurchase.domain.errors import NoSuchOrder, ProviderDown, Refused, SessionRefused, Unknown
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.purchase import (
     Account,
@@ -140,10 +140,7 @@ class TaobaoProvider:
         for found in self._orders(data):
             if found.provider_order_id == provider_order_id:
                 return self._with_logistics(found)
-        raise Refused(
-            f"The account has no order {provider_order_id}: check the number and the session.",
-            cause="item_unavailable",
-        )
+        raise NoSuchOrder(f"The account has no order {provider_order_id}: check the number and the session.")
 
     def find_by_reference(self, reference: str, sent_at: datetime, purchase: Purchase) -> list[ProviderOrder]:
         """Orders with our reference. Should the filter be ignored, the orders since ``sent_at`` are read instead."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from autopurchase.domain.errors import BrokenAnswer, NotSent, Refused, SessionRefused
+from autopurchase.domain.errors import BrokenAnswer, NoSuchOrder, NotSent, Refused, SessionRefused
 from autopurchase.domain.purchase import Account, Cancelled, PayLink
 from autopurchase.domain.session import Tokens
 from autopurchase.providers.alibaba1688 import tables
@@ -75,7 +75,8 @@ def _about_the_order(api: str, fault: Fault | None, raw: str) -> None:
     """Raise Refused for a fault that concerns this one order; the session and its token are good."""
     sentence = tables.ABOUT_THE_ORDER.get((api, fault.code)) if fault is not None else None
     if sentence and fault is not None:
-        raise Refused(f"{sentence} The marketplace says: {fault.code} {fault.text}".rstrip(), raw=raw)
+        kind = NoSuchOrder if sentence in (tables.NO_SUCH_ORDER, tables.NOT_OURS) else Refused
+        raise kind(f"{sentence} The marketplace says: {fault.code} {fault.text}".rstrip(), raw=raw)
 
 
 # payment links

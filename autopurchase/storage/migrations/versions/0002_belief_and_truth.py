@@ -214,6 +214,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_line_split_from"), "line", ["split_from"], unique=False)
     op.create_index("ix_plan_hash", "plan", ["hash"], unique=False)
     op.add_column("plan", sa.Column("kind", sa.Text(), server_default="", nullable=False))
+    op.add_column("provider_order", sa.Column("said_state", sa.Text(), server_default="", nullable=False))
     for name in ("agreed_item_id", "agreed_sku_id", "agreed_spec_id"):
         op.add_column("provider_line", sa.Column(name, sa.Text(), server_default="", nullable=False))
     op.add_column("provider_line", sa.Column("agreed_quantity", sa.Integer(), nullable=True))
