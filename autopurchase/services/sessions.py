@@ -43,7 +43,7 @@ _UNBOUNDED = frozenset({"hourly_cap", "daily_cap", "daily_amount", "pause_second
 #: what can be changed after a session was added
 LIMITS = tuple(name for name in _NUMBERS if name not in ("settle_seconds", "timeout_seconds"))
 #: rules of ours that a session's settings may hold beside the provider's own
-_RULES = frozenset({"unknown_lookups", "freight_tolerance", "pay_within_hours"})
+_RULES = frozenset({"unknown_lookups", "cancel_give_up_seconds", "freight_tolerance", "pay_within_hours"})
 _TOKENS = ("access_token", "refresh_token", "expires_at", "refresh_expires_at")
 _MAX_CONCURRENCY = 16
 
