@@ -22,6 +22,7 @@ from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
 from autopurchase.services import cancel_outcomes as outcomes
+from autopurchase.services import cancelled
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.cancel_outcomes import Outcome
 from autopurchase.services.context import Context
@@ -73,6 +74,8 @@ def ask(
     lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
     for session_id in sorted({known[key]["session_id"] for key in added}):
         ctx.queue.cancel(tx, session_id, f"ask-{min(added.values())}")
+    if not added:  # nobody will end it later
+        cancelled.end_runs(tx, [run_id], now)
     return sorted(added.values())
 
 

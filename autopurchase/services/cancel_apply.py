@@ -9,7 +9,7 @@ from autopurchase.domain.booking import BookingState
 from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import cancel, cancelled, outcomes
+from autopurchase.services import cancel, outcomes
 from autopurchase.services.apply import who_has
 from autopurchase.services.cancel_plan import KIND, numbers_of, unchanged
 from autopurchase.services.context import Context
@@ -51,7 +51,6 @@ def apply(ctx: Context, actor: Actor, token: str, *, reason: str = "") -> int:
             reason=params["reason"],
         )
         plans.change(tx, plan["id"], state="applied", run_id=run_id)
-        cancelled.end_runs(tx, [run_id], ctx.now())  # where nothing has to be asked
     return run_id
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from autopurchase.domain.cancel import CancelState
+from autopurchase.domain.cancel import OPEN, CancelState
 from autopurchase.storage import cancels, runs
 from autopurchase.storage.database import Connection
 from autopurchase.storage.lines import Event
 
 #: runs that are at their end when all their cancels are
 KINDS = frozenset({"cancel", "release"})
-_WORDS = {CancelState.CONFIRMED: "cancelled", CancelState.REFUSED: "refused"}
 
 
 def event(row: Mapping[Any, Any], line_id: int, booking_id: int, number: str) -> Event:
@@ -50,21 +50,21 @@ def end_runs(tx: Connection, run_ids: Iterable[int], now: datetime) -> None:
         run = runs.get(tx, run_id, lock=True)  # whoever ends another cancel of it counts after us
         if run["kind"] not in KINDS or run["state"] in ("done", "failed"):
             continue
-        out = summary(tx, run)
-        open_ = sum(out["orders"].values()) - sum(out["orders"].get(word, 0) for word in _WORDS.values())
-        runs.progress(tx, run_id, max(0, run["total"] - open_))
-        if not open_:
-            runs.finish(tx, run_id, at=now, out=out)
+        waiting, ended = _counted(tx, run_id)
+        runs.progress(tx, run_id, max(0, run["total"] - waiting))
+        if not waiting:
+            given = {"withdrawn": run["params"].get("withdrawn", 0), "left": len(run["params"].get("left", ()))}
+            runs.finish(tx, run_id, at=now, out=ended | {name: count for name, count in given.items() if count})
 
 
-def summary(tx: Connection, run: Mapping[Any, Any]) -> dict[str, Any]:
-    """Out of a run of cancels: provider orders by what became of them, refused ones by cause, lines withdrawn."""
-    orders: dict[str, int] = {}
-    causes: dict[str, int] = {}
-    for row in cancels.counts_of(tx, run["id"]):
-        word = _WORDS.get(CancelState(row["state"]), "waiting")
-        orders[word] = orders.get(word, 0) + int(row["orders"])
-        if row["cause"] and word == "refused":
-            causes[row["cause"]] = causes.get(row["cause"], 0) + int(row["orders"])
-    given = {"withdrawn": run["params"].get("withdrawn", 0), "left": len(run["params"].get("left", ()))}
-    return {"orders": orders, "causes": causes} | {name: count for name, count in given.items() if count}
+def _counted(tx: Connection, run_id: int) -> tuple[int, dict[str, int]]:
+    """Provider orders of a run that are open, and the others: cancelled, refused, refused_paid."""
+    waiting, ended = 0, Counter[str]()
+    for row in cancels.counts_of(tx, run_id):
+        if CancelState(row["state"]) in OPEN:
+            waiting += row["orders"]
+        elif row["state"] == CancelState.CONFIRMED:
+            ended["cancelled"] += row["orders"]
+        else:
+            ended["refused_paid" if row["cause"] == "paid_meanwhile" else "refused"] += row["orders"]
+    return waiting, dict(ended)

@@ -220,7 +220,7 @@ def _applied(run_id: int) -> None:
     if run["state"] in ("queued", "running"):
         _progress(run_id)
         return
-    good = not run["out"].get("orders", {}).get("refused") and not run["error"]
+    good = not run["error"] and not any(word.startswith("refused") for word in run["out"])
     said = tables.summary(run).capitalize()
     if good:
         st.success(said, icon=":material/check_circle:")

@@ -84,6 +84,35 @@ def test_three_clicks_book_a_hundred_lines_and_payment_and_shipping_come_back(de
     pay_and_ship(demo, page, run)
 
 
+def test_a_run_is_undone_and_booked_again_under_a_new_reference(demo: App, page: Page) -> None:
+    open_page(page, f"{demo.url}/ready?ready_provider=taobao")
+    click_row(page, 0, key=READY)
+    confirm(page)
+    run = one(demo, "select max(id) from run where kind = 'book'")
+    wait_until(
+        lambda: ask(demo, f"select state from run where id={run}") == [("done",)], timeout=60, what="the booking"
+    )
+    open_page(page, f"{demo.url}/journal?run={run}")
+    page.locator(f".st-key-undo-{run} button").first.click()
+    button = page.locator(".st-key-cancel-confirm button").first
+    button.wait_for(timeout=15_000)
+    settle(page)
+    page.locator(".st-key-cancel-reason input").fill("picked by mistake")
+    button.click()
+    expect(page.locator('[data-testid="stDialog"]').get_by_text("1 cancelled")).to_be_visible(timeout=60_000)
+    undo = one(demo, "select max(id) from run where kind = 'cancel'")
+    assert ask(demo, f"select state, why from cancel where run_id={undo}") == [("confirmed", "undo")]
+    open_page(page, f"{demo.url}/journal?run={undo}")
+    page.locator(f".st-key-rebook-{undo} button").first.click()
+    again = page.locator(".st-key-confirm button").first
+    again.wait_for(timeout=60_000)
+    settle(page)
+    again.click()
+    line = f"select line_id from booking_line b join booking k on k.id=b.booking_id where k.run_id={run}"
+    generations = f"select generation, live from booking_line where line_id in ({line}) order by generation"
+    wait_until(lambda: ask(demo, generations) == [(1, 0), (2, 1)], timeout=60, what="the second booking")
+
+
 def pay_and_ship(demo: App, page: Page, run: int) -> None:
     """Pay three of the run's orders at the marketplace, synchronize, let them be sent, synchronize again."""
     orders = [
