@@ -188,6 +188,7 @@ _LINE = (
     line.c.cause,
     line.c.customer_comment,
     line.c.operator_comment,
+    line.c.amended,
     line.c.ready_at,
     line.c.changed_at,
     orders.c.number.label("order_number"),

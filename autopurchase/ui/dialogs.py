@@ -8,11 +8,12 @@ import streamlit as st
 
 from autopurchase.domain.order import LineStatus, PurchaseState, allowed_moves, needs_reason
 from autopurchase.services import lines
+from autopurchase.storage import lines as stored
 from autopurchase.ui import feedback, picking
 from autopurchase.ui.guard import Person
 from autopurchase.ui.picking import Pick
 from autopurchase.ui.words import _, plural
-from autopurchase.ui.workspace import context
+from autopurchase.ui.workspace import context, reading
 
 #: a comment is written to at most this many lines at once
 MOST_COMMENTS = 100
@@ -81,25 +82,32 @@ def _do_return(person: Person, picked: Mapping[str, Pick]) -> None:
     _done(run, picked, "ready")
 
 
-def comment(person: Person, picked: Mapping[str, Pick]) -> None:
+def comment(person: Person, picked: Mapping[str, Pick], table: str = "ready") -> None:
     """Open the dialog that writes a comment to the picked lines."""
-    st.dialog(_("Comment"), icon=":material/comment:")(_comment)(person, dict(picked))
+    st.session_state.pop("comment-text", None)
+    st.dialog(_("Comment"), icon=":material/comment:")(_comment)(person, dict(picked), table)
 
 
-def _comment(person: Person, picked: Mapping[str, Pick]) -> None:
+def _comment(person: Person, picked: Mapping[str, Pick], table: str) -> None:
     st.caption(_names(picked))
     if len(picked) > MOST_COMMENTS:
         st.info(_("A comment goes to at most {n} lines at once.").format(n=MOST_COMMENTS))
         return
+    with reading() as connection:
+        rows = list(stored.find(connection, picked).values())
+    for said in dict.fromkeys(row["customer_comment"] for row in rows if row["customer_comment"]):
+        st.caption(_("The customer wrote: {text}").format(text=said))
+    now = {row["operator_comment"] for row in rows}
+    st.session_state.setdefault("comment-text", now.pop() if len(now) == 1 else "")
     st.text_area(_("Comment, seen by operators only"), key="comment-text", max_chars=500)
-    _finish(_("Save"), "comment", _do_comment, (person, picked))
+    _finish(_("Save"), "comment", _do_comment, (person, picked, table))
 
 
-def _do_comment(person: Person, picked: Mapping[str, Pick]) -> None:
+def _do_comment(person: Person, picked: Mapping[str, Pick], table: str) -> None:
     text = st.session_state["comment-text"]
     for number in picked:
         feedback.attempt(lambda number=number: lines.comment(context(), person.actor, number, text))  # type: ignore[misc]
-    picking.set_picks("ready", {})
+    picking.set_picks(table, {})
 
 
 def _finish(label: str, key: str, action: object, args: tuple[object, ...]) -> None:

@@ -15,7 +15,7 @@ from autopurchase.services import apply as applying
 from autopurchase.services import plan
 from autopurchase.services.plan import PlanOptions, PlanView
 from autopurchase.services.sessions import SessionView
-from autopurchase.ui import budget, feedback, picking, tables
+from autopurchase.ui import budget, feedback, picking, split, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, padded, plural, sums
 from autopurchase.ui.workspace import context
@@ -98,6 +98,7 @@ def _ready(person: Person, view: PlanView) -> None:
     if left_out:
         st.markdown(f"**{plural('{n} line is left out', '{n} lines are left out', len(left_out))}**")
         _left_out(left_out)
+        split.offer(person, view, request)
     _options(person, view)
 
 

@@ -9,6 +9,8 @@ import streamlit as st
 
 #: what is shown of a link column's address: everything after the ``#``
 AFTER_HASH = r"#(.*)$"
+#: marketplaces whose configurations are told by spec id; the others tell them by sku id
+BY_SPEC = frozenset({"alibaba1688"})
 
 
 @cache

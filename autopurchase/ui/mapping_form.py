@@ -16,7 +16,7 @@ from autopurchase.sources import links
 from autopurchase.storage import mappings, shop_views, sources
 from autopurchase.ui import feedback, mapping_remove, tables
 from autopurchase.ui.guard import Person
-from autopurchase.ui.links import outside, to
+from autopurchase.ui.links import BY_SPEC, outside, to
 from autopurchase.ui.mapping import OPEN, Product, open_product, opened, said
 from autopurchase.ui.order import plain
 from autopurchase.ui.words import _, plural, when
@@ -26,8 +26,6 @@ Row = Mapping[Any, Any]
 #: lines of the product that the drawer names
 LINES = 50
 _FIELDS = ("link", "provider", "choice", "ratio", "seller_id", "seller_name", "scope")
-#: marketplaces whose configurations are told by spec id; the others tell them by sku id
-BY_SPEC = frozenset({"alibaba1688"})
 
 
 def show(person: Person) -> None:

@@ -12,7 +12,18 @@ from autopurchase.domain.causes import cause
 from autopurchase.domain.money import amount_text
 from autopurchase.domain.roles import Role
 from autopurchase.storage import shop_views, views
-from autopurchase.ui import cancel_drawer, cells, feedback, picking, source_news, tables, unbinding
+from autopurchase.ui import (
+    bind,
+    cancel_drawer,
+    cells,
+    feedback,
+    line_actions,
+    line_words,
+    picking,
+    source_news,
+    tables,
+    unbinding,
+)
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.picking import Pick
@@ -197,13 +208,16 @@ def _actions(person: Person, picked: Mapping[str, Pick]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="order-actions"):
         cancel_drawer.button(person, picked)
         unbinding.button(person, picked, PICKS)
+        line_actions.buttons(person, picked, PICKS)
         feedback.last_run()
     cancel_drawer.show(person, PICKS)
+    bind.show(person, PICKS)
 
 
 def why(row: Row) -> str:
     """Cause and comments of a line in one text."""
-    parts = [_(cause(row["cause"]).label) if row["cause"] else "", row["operator_comment"], row["customer_comment"]]
+    parts = [_(cause(row["cause"]).label) if row["cause"] else "", _("changed by us") if row["amended"] else ""]
+    parts += [row["operator_comment"], row["customer_comment"]]
     return " · ".join(part for part in parts if part)
 
 
@@ -300,6 +314,7 @@ def event_words(data: Mapping[Any, Any]) -> str:
         if data.get(key):
             named = key == "cause" or (key == "reason" and str(data[key]).replace("_", "").isalpha())
             parts.append(_(cause(str(data[key])).label) if named else str(data[key]).replace("_", " "))
+    parts += line_words.of_event(data)
     return " · ".join(parts)
 
 

@@ -13,7 +13,7 @@ from autopurchase.domain.mapping import NEEDS_MAPPING
 from autopurchase.storage import views
 from autopurchase.storage.database import Connection
 from autopurchase.storage.views import ReadyFilter
-from autopurchase.ui import dialogs, drawer, feedback, mapping, picking, session_choice, tables, words
+from autopurchase.ui import dialogs, drawer, feedback, line_actions, mapping, picking, session_choice, tables, words
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.order import why
@@ -272,14 +272,7 @@ def actions(person: Person, wanted: ReadyFilter, picked: Mapping[str, Pick]) -> 
             dialogs.change_status(person, picked)
         if wanted.held and st.button(_("Return to ready"), icon=":material/replay:", disabled=none):
             dialogs.return_to_ready(person, picked)
-        if st.button(_("Comment"), icon=":material/comment:", disabled=none):
-            dialogs.comment(person, picked)
-        st.button(
-            _("Bind to goods provider's order"),
-            icon=":material/link:",
-            disabled=True,
-            help=_("Not available in this version. Orders made by hand at the marketplace cannot be linked yet."),
-        )
+        line_actions.buttons(person, picked, NAME)
         feedback.last_run()
 
 

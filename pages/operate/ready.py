@@ -1,6 +1,6 @@
 """Ready for purchase: filter, pick, choose a session, check the plan, book."""
 
-from autopurchase.ui import cells, drawer, guard, ready, ready_filter
+from autopurchase.ui import bind, cells, drawer, guard, ready, ready_filter
 from autopurchase.ui.words import _
 
 person = guard.require("operator")
@@ -10,3 +10,4 @@ with cells.cell(1, _("Lines"), stamp=ready.stamp(), border=False):
     wanted = ready_filter.draw()
     ready.lines(person, wanted)
 drawer.show(person)
+bind.show(person, ready.NAME)

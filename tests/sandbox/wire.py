@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from autopurchase.sandbox import Item, Sandbox, Sku
+from autopurchase.sandbox import Item, SandboxAt, Sku
 from autopurchase.sandbox.signing import aop_sha1, iop_sha256
 
 WAREHOUSE = {
@@ -39,7 +39,7 @@ def dumps(value: Any) -> str:
 class Taobao:
     """A Taobao Global caller."""
 
-    def __init__(self, market: Sandbox, account: str = "main") -> None:
+    def __init__(self, market: SandboxAt, account: str = "main") -> None:
         self.market, self.account, self.keys = market, account, market.credentials("taobao", account)
         self.http = requests.Session()
 
@@ -100,7 +100,7 @@ class Taobao:
 class Alibaba:
     """A 1688 caller."""
 
-    def __init__(self, market: Sandbox, account: str = "main") -> None:
+    def __init__(self, market: SandboxAt, account: str = "main") -> None:
         self.market, self.account, self.keys = market, account, market.credentials("alibaba1688", account)
         self.http = requests.Session()
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from autopurchase.sandbox import Item, Sandbox, Sku
+from autopurchase.sandbox import Item, SandboxAt, Sku
 from tests.sandbox.wire import Alibaba, Taobao
 from tests.support.world import World
 
@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 
 def buy(
-    market: Sandbox, provider: str, account: str, picks: Sequence[tuple[Item, Sku, int]], reference: str = ""
+    market: SandboxAt, provider: str, account: str, picks: Sequence[tuple[Item, Sku, int]], reference: str = ""
 ) -> str:
     """Place an order (item, sku, pieces) of one seller; its number at the marketplace."""
     client: Any = (Taobao if provider == "taobao" else Alibaba)(market, account)
