@@ -186,7 +186,7 @@ def _line_changes(
 ) -> dict[str, Any]:
     if line is None or line.quantity == 0:
         gone = line is not None or look.into.whole
-        return {"open_quantity": 0} if gone and row["open_quantity"] else {}
+        return rules.differences(row, {"open_quantity": 0, "gone": True}) if gone else {}
     values = rules.differences(row, amend.over(row, look.values(order, line)))
     for name in _kept(stored_order, row, order):
         values.pop(name, None)
@@ -369,7 +369,7 @@ def _write(connection: Connection, into: Into, writes: _Writes) -> None:
     store.update_orders(connection, writes.orders)
     store.update_lines(connection, writes.lines)
     new = [(keys[external_id], item) for external_id, item in writes.new_lines]
-    store.insert_lines(connection, new, at=into.at, actor=into.actor, run_id=into.run_id)
+    store.insert_lines(connection, new, source_id=into.source_id, at=into.at, actor=into.actor, run_id=into.run_id)
     _record(connection, into, writes.events)
     line_store.refresh_order_statuses(connection, sorted(writes.grown.values()))
     if writes.of_note:

@@ -81,6 +81,7 @@ def line_values(line: ShopLine, mapped: Target | None = None) -> dict[str, Any]:
         "configuration_original": line.configuration_original,
         "quantity": line.quantity,
         "open_quantity": line.open_quantity,
+        "gone": False,
         "currency": line.unit_price.currency,
         "unit_price_minor": line.unit_price.minor,
         "sum_minor": line.unit_price.minor * line.quantity,

@@ -9,7 +9,7 @@ from itertools import groupby
 from autopurchase.domain.booking import LIVE
 from autopurchase.domain.history import LineState, fold
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, lines
+from autopurchase.storage import bookings, counting, lines, recount
 from autopurchase.storage.database import Connection, Row
 
 
@@ -35,6 +35,7 @@ def verify(ctx: Context) -> list[Difference]:
                 )
                 for row in bookings.over_booked(tx)
             ),
+            *_figures(tx),
         ]
 
 
@@ -68,3 +69,30 @@ def _links(tx: Connection, links: dict[int, Row]) -> Iterator[Difference]:
             yield Difference(f"line {row['number']}: live booking", stored, str(row["booking_id"] or "none"))
         elif held is not None and held["state"] not in {state.value for state in LIVE}:
             yield Difference(f"line {row['number']}: live booking", f"in state {held['state']}", "live")
+
+
+def _figures(tx: Connection) -> Iterator[Difference]:
+    """Where each line stands in the figures, its movements, and their sums, are what its history makes them."""
+    sums: dict[counting.Key, list[int]] = {}
+    stored = groupby(recount.movements(tx), key=lambda row: row["line_id"])
+    key, found = next(stored, (None, None))
+    for item in recount.recount(tx):
+        number = item.row["number"]
+        for name, (kept, rebuilt) in item.differences().items():
+            yield Difference(f"line {number}: {name}", str(kept), str(rebuilt))
+        mine: list[tuple[object, ...]] = []
+        if key == item.row["id"] and found is not None:
+            mine = sorted((recount.comparable(row) for row in found), key=repr)
+            key, found = next(stored, (None, None))
+        wanted = sorted((recount.comparable(row) for row in recount.movements_of(item)), key=repr)
+        if mine != wanted:
+            yield Difference(f"line {number}: movements", _told(mine, wanted), _told(wanted, mine))
+        recount.add(sums, item.sums)
+    for what, kept, rebuilt in recount.sums_that_differ(tx, sums):
+        yield Difference(f"sum {what}", kept, rebuilt)
+
+
+def _told(rows: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> str:
+    """Movements that the other side lacks."""
+    missing = [row for row in rows if row not in other]
+    return "; ".join(" ".join(str(value) for value in row if value not in (None, "", 0, False)) for row in missing)

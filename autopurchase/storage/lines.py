@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.history import LineState, step
 from autopurchase.domain.order import LineStatus, PurchaseState, order_status, parse_line_number
+from autopurchase.storage import counting
 from autopurchase.storage.schema import event, line, orders
 
 #: parameters of one statement: SQLite allows 32,766, PostgreSQL 65,535
@@ -58,27 +59,54 @@ def record(
     if not events:
         return
     before = locked if locked is not None else _locked(connection, sorted({item.line_id for item in events}))
+    ledger = _ledger(connection, events)
+    counter = counting.Counter()
     states: dict[int, LineState] = {}
-    for item in events:
-        state = states.get(item.line_id) or line_state(before[item.line_id])
-        states[item.line_id] = step(state, item.kind, item.data)
-    connection.execute(
-        insert(event),
-        [
-            {
-                "at": at,
-                "actor": actor,
-                "run_id": e.run_id or run_id,
-                "line_id": e.line_id,
-                "kind": e.kind,
-                "data": e.data,
-            }
-            for e in events
-        ],
-    )
-    connection.execute(_WRITE_STATE, [_columns(key, before[key], state, at) for key, state in sorted(states.items())])
+    rows = []
+    for position, item in enumerate(events):
+        row = before[item.line_id]
+        state = states.get(item.line_id) or line_state(row)
+        data = counting.completed(item.kind, item.data, ledger.get((item.line_id, _booking(item, state))))
+        after = states[item.line_id] = step(state, item.kind, data)
+        data = counter.take(position, item.line_id, row, (state, after), item.kind, data, at=at, actor=actor)
+        rows.append({"line_id": item.line_id, "kind": item.kind, "data": data, "run_id": item.run_id or run_id})
+    ids = _insert_events(connection, rows, at=at, actor=actor, numbered=counter.moved)
+    counter.store(connection, ids, at)
+    written = [
+        {**_columns(key, before[key], state, at), **counter.columns(key)} for key, state in sorted(states.items())
+    ]
+    connection.execute(_WRITE_STATE, written)
     moved = {before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]}
     refresh_order_statuses(connection, sorted(moved))
+
+
+_INSERT_EVENT = insert(event)
+_INSERT_NUMBERED = insert(event).returning(event.c.id, sort_by_parameter_order=True)
+
+
+def _insert_events(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], *, at: datetime, actor: str, numbered: bool
+) -> list[int]:
+    """Append events; their ids in the same order where ``numbered`` asks for them."""
+    values = [{"at": at, "actor": actor, **row} for row in rows]
+    if not numbered:
+        connection.execute(_INSERT_EVENT, values)
+        return []
+    return list(connection.execute(_INSERT_NUMBERED, values).scalars())
+
+
+def _ledger(connection: Connection, events: Sequence[Event]) -> Mapping[tuple[int, int | None], RowMapping]:
+    """What the ledger knows of bookings of which these events do not say enough."""
+    ids = sorted({item.line_id for item in events if counting.lacks(item.kind, item.data)})
+    found: dict[tuple[int, int | None], RowMapping] = {}
+    for part in chunks(ids):
+        found.update(counting.ledger(connection, part))
+    return found
+
+
+def _booking(item: Event, state: LineState) -> int | None:
+    booking: int | None = item.data.get("booking", state.booking)
+    return booking
 
 
 def lock_orders(connection: Connection, column: Any, values: Sequence[Any]) -> None:
@@ -104,6 +132,7 @@ STATE = (
     line.c.item_id,
     orders.c.payable,
     orders.c.paid_at,
+    *counting.FACTS,
 )
 _LOCK = (  # statements of every single booking are made once: making one costs more than running it
     select(line.c.id.label("line_id"), *STATE)
@@ -175,6 +204,7 @@ _WRITE_STATE = (
                 "ready",
                 "ready_at",
                 "changed_at",
+                *counting.KEPT,
             )
         }
     )

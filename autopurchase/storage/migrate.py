@@ -10,9 +10,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from autopurchase.storage import recount
 from autopurchase.storage.database import Database
 
 _LOCK = 0x6175746F  # any fixed number: serialises migrations of several processes on PostgreSQL
+
+#: revisions whose workspaces have events, but no figures yet
+_WITHOUT_FIGURES = ("0001", "0002")
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -42,4 +46,6 @@ def migrate(db: Database) -> bool:
             connection.execute(text("select pg_advisory_xact_lock(:n)"), {"n": _LOCK})
         before = MigrationContext.configure(connection).get_current_revision()
         command.upgrade(_config(connection), "head")
+        if before in _WITHOUT_FIGURES:
+            recount.rebuild(connection)
         return before != newest()

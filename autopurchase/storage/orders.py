@@ -24,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from autopurchase.domain.history import fold
+from autopurchase.domain.history import LineState, step
+from autopurchase.storage.counting import Counter
 from autopurchase.storage.lines import chunks, is_ready
 from autopurchase.storage.schema import event, import_reject, line, orders, run, source
 
@@ -101,22 +102,43 @@ def insert_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
 
 
 def insert_lines(
-    connection: Connection, new: Sequence[tuple[int, NewLine]], *, at: datetime, actor: str, run_id: int | None
+    connection: Connection,
+    new: Sequence[tuple[int, NewLine]],
+    *,
+    source_id: int,
+    at: datetime,
+    actor: str,
+    run_id: int | None,
 ) -> None:
-    """Insert lines, each with the id of its order, and their first events."""
+    """Insert lines, each with the id of its order, and their first events, counted as `lines.record` counts them."""
     if not new:
         return
-    ids = _reserve(connection, line, len(new))
-    rows = [{**_line_row(order_id, item, at), "id": key} for key, (order_id, item) in zip(ids, new, strict=True)]
+    counter = Counter()
+    rows: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for key, (order_id, item) in zip(_reserve(connection, line, len(new)), new, strict=True):
+        facts = _counted_of(item, source_id)
+        state = LineState()
+        for kind, data in item.events:
+            before, state = state, step(state, kind, data)
+            told = counter.take(len(events), key, facts, (before, state), kind, data, at=at, actor=actor)
+            events.append({"line_id": key, "kind": kind, "data": told})
+        rows.append({**_line_row(order_id, item, state, at), **counter.columns(key), "id": key})
     connection.execute(insert(line), rows)
-    connection.execute(
-        insert(event),
-        [
-            {"at": at, "actor": actor, "run_id": run_id, "line_id": key, "kind": kind, "data": data}
-            for key, (_, item) in zip(ids, new, strict=True)
-            for kind, data in item.events
-        ],
-    )
+    ids = _reserve(connection, event, len(events))
+    values = [
+        {"at": at, "actor": actor, "run_id": run_id, "id": key, **row} for key, row in zip(ids, events, strict=True)
+    ]
+    connection.execute(insert(event), values)
+    counter.store(connection, ids, at)
+
+
+def _counted_of(item: NewLine, source_id: int) -> dict[str, Any]:
+    """A new line as counting looks at it; whether it is payable says all that counts of its order."""
+    order = {"order_state": "", "paid_minor": 0, "refunded_minor": 0, "payable": item.payable, "paid_at": item.paid_at}
+    names = ("quantity", "open_quantity", "ratio", "item_id", "provider", "seller_id", "reference_fen")
+    own = {name: item.values[name] for name in names}
+    return {**order, **own, "gone": False, "standing": None, "source_id": source_id}
 
 
 def _reserve(connection: Connection, table: Table, count: int) -> list[int]:
@@ -131,8 +153,7 @@ def _reserve(connection: Connection, table: Table, count: int) -> list[int]:
     return list(connection.execute(query, {"name": table.name, "count": count}).scalars())
 
 
-def _line_row(order_id: int, item: NewLine, at: datetime) -> dict[str, Any]:
-    state = fold(item.events)
+def _line_row(order_id: int, item: NewLine, state: LineState, at: datetime) -> dict[str, Any]:
     ready = is_ready(
         state, {"payable": item.payable, **{name: item.values[name] for name in ("open_quantity", "item_id")}}
     )

@@ -317,6 +317,15 @@ line = Table(
     _time("ready_at"),
     _time("imported_at", null=False),
     _time("changed_at", null=False),
+    Column("gone", Boolean, nullable=False, server_default=text("false")),  # the shop took it out of its order
+    # where it stands in the figures: kept by `counting`, checked by `verify`
+    Column("standing", JSON(none_as_null=True), nullable=True),
+    _text("part"),  # of the backlog: pickable, in progress, unknown, held
+    _text("part_cause"),
+    Column("backlog", Integer, nullable=False, server_default="0"),  # pieces
+    Column("unpaid", Integer, nullable=False, server_default="0"),
+    Column("excess", Integer, nullable=False, server_default="0"),
+    _time("clock_at"),  # since when it waits to be bought
     UniqueConstraint("order_id", "line_no"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
     CheckConstraint("ratio > 0", name="ratio_positive"),
@@ -330,6 +339,9 @@ line = Table(
         postgresql_where=text("ready"),
     ),
     Index("ix_line_purchase", "purchase", "changed_at", "id"),
+    Index("ix_line_backlog", "clock_at", "id", sqlite_where=text("backlog > 0"), postgresql_where=text("backlog > 0")),
+    Index("ix_line_unpaid", "id", sqlite_where=text("unpaid > 0"), postgresql_where=text("unpaid > 0")),
+    Index("ix_line_excess", "id", sqlite_where=text("excess > 0"), postgresql_where=text("excess > 0")),
     Index("ix_line_booking", "booking_id"),
     Index("ix_line_product", "product_key"),
 )
@@ -508,6 +520,89 @@ event = Table(
     Column("kind", Text, nullable=False),
     Column("data", JSON, nullable=False),
     Index("ix_event_line", "line_id", "id"),
+)
+
+#: the effects of events on the figures; a row dies with its event
+movement = Table(
+    "movement",
+    metadata,
+    _id(),
+    Column("event_id", Id, ForeignKey("event.id", ondelete="CASCADE"), nullable=False, index=True),
+    _ref("line_id", "line.id"),
+    _ref("source_id", "source.id"),
+    Column("kind", Text, nullable=False),  # ready, withdrawn, booked, bought, cancelled, refunded, refused, …
+    _time("at", null=False),  # when it was so
+    _time("recorded_at", null=False),  # when we came to know it
+    Column("pieces", Integer, nullable=False),
+    Column("backlog", Integer, nullable=False),  # what it adds to the backlog, to over-booked, to unpaid
+    Column("excess", Integer, nullable=False),
+    Column("unpaid", Integer, nullable=False),
+    _text("reason"),
+    Column("session_id", Id, ForeignKey("session.id"), nullable=True),
+    _text("operator"),
+    _text("provider"),
+    _text("seller_id"),
+    Column("generation", Integer, nullable=False),
+    Column("goods_fen", BigInteger, nullable=True),  # of all its pieces
+    Column("freight_fen", BigInteger, nullable=False),
+    Column("reference_fen", BigInteger, nullable=True),
+    _text("ref_day"),  # days (ISO, UTC) whose rates count: of the customer's payment, and its own
+    _text("day"),
+    _time("clock_at"),  # since when the line was ready
+    _time("booked_at"),
+    _time("since"),  # when what ended began
+    Column("attempt", Integer, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("bound", Boolean, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Index("ix_movement_at", "at", "kind"),
+    Index("ix_movement_line", "line_id", "generation"),
+    Index("ix_movement_recorded", "recorded_at"),
+)
+
+
+def _sums() -> list[Column[Any]]:
+    """What identifies a sum, and what is summed; no column is empty, so that sums can be found by all of them."""
+    return [
+        _time("slot", null=False),
+        Column("source_id", Id, nullable=False),
+        Column("provider", Text, nullable=False),
+        Column("session_id", Id, nullable=False),  # 0: none
+        Column("operator", Text, nullable=False),
+        Column("part", Text, nullable=False),  # part of the backlog, unpaid, over, or +kind of a flow
+        Column("cause", Text, nullable=False),
+        _time("clock_hour", null=False),
+        Column("ref_day", Text, nullable=False),
+        Column("pieces", BigInteger, nullable=False),
+        Column("lines", BigInteger, nullable=False),
+        Column("fen", BigInteger, nullable=False),
+        Column("unpriced", BigInteger, nullable=False),
+    ]
+
+
+#: differences of the sums, as they are written; merged into ``tally`` from time to time
+tally_delta = Table("tally_delta", metadata, _id(), *_sums())
+#: sums by level: ``now`` (of all time), ``slot`` (quarter of an hour), ``day`` (of the workspace's zone)
+tally = Table(
+    "tally",
+    metadata,
+    _id(),
+    Column("level", Text, nullable=False),
+    *_sums(),
+    UniqueConstraint(
+        "level",
+        "slot",
+        "part",
+        "cause",
+        "source_id",
+        "provider",
+        "session_id",
+        "operator",
+        "clock_hour",
+        "ref_day",
+        name="uq_tally_sum",
+    ),
 )
 
 import_reject = Table(

@@ -1,0 +1,494 @@
+"""What an event of a line does to the figures: pieces in the backlog, booked and unpaid, over-booked. Pure.
+
+``n = wanted − booked`` is a line's net need; the backlog is ``max(0, n)``, over-booked ``max(0, −n)``. An event changes
+one line's ``n``; its moves say by how much, when it was effective, and what the figures need to know of it. `count` is
+used when an event is written and when everything is rebuilt from history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from autopurchase.domain.history import LineState
+from autopurchase.domain.order import LineStatus, PurchaseState
+from autopurchase.domain.provider_order import ProviderState
+
+#: parts of the backlog
+PICKABLE, IN_PROGRESS, UNKNOWN, HELD = "pickable", "in progress", "unknown", "held"
+#: cause of a line of which only a part is booked
+PART_BOOKED = "part_booked"
+#: what is recorded of a line whenever it differs from what was known; see `Facts`
+NOW = "now"
+
+_WAITS_FOR_CUSTOMER = frozenset({LineStatus.AWAITING_PAYMENT, LineStatus.PRICE_CONFIRMATION})
+_CLOSED_LATER = frozenset({LineStatus.RETURNED_TO_VENDOR, LineStatus.IMPOSSIBLE_TO_DELIVER})
+_FREE = frozenset({PurchaseState.READY, PurchaseState.PROBLEM})
+_OPEN = _FREE | {PurchaseState.BOOKING}
+_PAID_THERE = frozenset({PurchaseState.BOUGHT, PurchaseState.SENT, PurchaseState.ARRIVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the tables say of a line and its order, beside its history."""
+
+    quantity: int  # pieces sold
+    open_quantity: int  # of these not sent to the customer
+    ratio: int
+    payable: bool
+    order_state: str
+    paid_minor: int
+    refunded_minor: int
+    gone: bool  # the shop took the line out of its order
+    item: bool  # it is known what to buy
+    provider: str
+    seller: str
+    reference: int | None  # fen for a piece when the customer paid
+    paid_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a line stands in the figures. Pieces are those to be bought, ``ratio`` for each one sold."""
+
+    wants: int = 0  # pieces its order asks for, paid in full and not withdrawn
+    quantity: int = 0  # pieces sold, as last known
+    item: bool = False
+    provider: str = ""
+    seller: str = ""
+    reference: int | None = None
+    paid_at: datetime | None = None
+    clock: datetime | None = None  # since when it is ready
+    booked: int = 0
+    bought: int = 0
+    session: int | None = None  # of the booking under way
+    operator: str = ""
+    queued: int = 0  # pieces of the booking under way, and what they should cost
+    goods: int = 0
+    freight: int = 0
+    bound: bool = False
+    booked_at: datetime | None = None
+    bought_at: datetime | None = None
+    unknown_at: datetime | None = None
+    tracked: bool = False
+    attempts: int = 0  # since it was ready, or booked, last
+    again: bool = False  # it was booked before since it is ready
+    last: datetime | None = None  # of its last effect: none comes before it
+
+    def as_json(self) -> dict[str, Any]:
+        """What differs from a line nobody knows."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in found.items()
+            if value != _DEFAULTS[name]
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Standing:
+        """The reverse of `as_json`."""
+        if not data:
+            return cls()
+        return cls(**_read(data))
+
+
+def _read(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _moment(value) if name in _TIMES else value for name, value in data.items()}
+
+
+def _moment(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+_TIMES = frozenset({"paid_at", "clock", "booked_at", "bought_at", "unknown_at", "last"})
+_DEFAULTS = {field.name: field.default for field in fields(Standing)}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One effect. ``backlog``, ``excess``, ``unpaid``: what it adds to each, in pieces. ``at``: when it was effective.
+
+    ``since``: when what ended by it began (ready, booked, bought, unknown). ``goods`` and ``reference`` are totals of
+    its pieces in fen. ``attempt``: which attempt it is the outcome of, 0 for none.
+    """
+
+    kind: str  # ready, withdrawn, split, booked, bought, cancelled, refunded, refused, unknown, requeued, tracked
+    at: datetime
+    pieces: int
+    backlog: int = 0
+    excess: int = 0
+    unpaid: int = 0
+    reason: str = ""
+    session: int | None = None
+    operator: str = ""
+    provider: str = ""
+    seller: str = ""
+    generation: int = 0
+    goods: int | None = None
+    freight: int = 0
+    reference: int | None = None
+    paid_at: datetime | None = None
+    clock: datetime | None = None
+    booked_at: datetime | None = None
+    since: datetime | None = None
+    attempt: int = 0
+    again: bool = False
+    bound: bool = False
+    inferred: bool = False
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What a line adds to the figures now. ``part``: which part of the backlog; ``cause``: why it is held."""
+
+    part: str = ""
+    cause: str = ""
+    backlog: int = 0
+    unpaid: int = 0
+    excess: int = 0
+
+
+def levels(standing: Standing, state: LineState) -> Levels:
+    """What a line adds to the figures."""
+    need = _wanted(standing, state) - standing.booked
+    part, cause = _part(standing, state) if need > 0 else ("", "")
+    return Levels(part, cause, max(0, need), standing.booked - standing.bought, max(0, -need))
+
+
+def _part(standing: Standing, state: LineState) -> tuple[str, str]:
+    if standing.booked:
+        return HELD, PART_BOOKED
+    if state.purchase is PurchaseState.BOOKING:
+        return (UNKNOWN if state.cause == "unknown_outcome" else IN_PROGRESS), ""
+    if state.purchase is PurchaseState.READY and standing.item:
+        return PICKABLE, ""
+    return HELD, state.cause
+
+
+def _wanted(standing: Standing, state: LineState) -> int:
+    """Pieces that should be bought; of a line that a person moved on without any booking, none."""
+    if state.status is LineStatus.CANCELLED:
+        return 0
+    if state.status in _CLOSED_LATER:
+        return standing.booked
+    if standing.booked:
+        return standing.wants
+    if state.status in _WAITS_FOR_CUSTOMER or state.purchase not in _OPEN:
+        return 0
+    moved_on = state.purchase is PurchaseState.READY and state.status is not LineStatus.PAID
+    return 0 if moved_on else standing.wants
+
+
+def asked(facts: Facts, standing: Standing, purchase: PurchaseState) -> int:
+    """Pieces the order asks for. What is sent to the customer is wanted as long as it is bought for them."""
+    withdrawn = facts.gone or facts.order_state == "cancelled" or facts.refunded_minor >= facts.paid_minor > 0
+    if withdrawn:
+        return 0
+    if purchase in _FREE:
+        return facts.open_quantity * facts.ratio if facts.payable else 0
+    sold = facts.quantity * facts.ratio
+    return max(0, standing.wants + sold - standing.quantity) if standing.wants else sold
+
+
+def news(facts: Facts, standing: Standing, purchase: PurchaseState) -> dict[str, Any]:
+    """What of the facts differs from what is known: kept with the event, so that history alone tells everything."""
+    seen = {
+        "wants": asked(facts, standing, purchase),
+        "quantity": facts.quantity * facts.ratio,
+        "item": facts.item,
+        "provider": facts.provider,
+        "seller": facts.seller,
+        "reference": facts.reference,
+        "paid_at": facts.paid_at,
+    }
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in seen.items()
+        if value != getattr(standing, name)
+    }
+
+
+def count(
+    standing: Standing,
+    before: LineState,
+    after: LineState,
+    kind: str,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    actor: str,
+) -> tuple[Standing, list[Move]]:
+    """The standing after an event that took the line from ``before`` to ``after``, and its moves."""
+    moved = _Counting(standing, before, after, kind, data, at, actor)
+    if kind in _BOOKINGS:
+        _BOOKINGS[kind](moved)
+    moved.wanted()
+    if NOW in data:
+        moved.learn(data[NOW])
+    return moved.standing, moved.moves
+
+
+class _Counting:
+    """One event being counted: booking first, then what is wanted, then what became known."""
+
+    def __init__(
+        self,
+        standing: Standing,
+        before: LineState,
+        after: LineState,
+        kind: str,
+        data: Mapping[str, Any],
+        at: datetime,
+        actor: str,
+    ) -> None:
+        self.standing, self.before, self.after = standing, before, after
+        self.kind, self.data, self.at, self.actor = kind, data, at, actor
+        self.moves: list[Move] = []
+        self._need = _wanted(standing, before)
+
+    # what is wanted
+
+    def wanted(self) -> None:
+        """The line became ready, or is wanted no longer: by a status."""
+        self._change_need(_wanted(self.standing, self.after))
+
+    def learn(self, now: Mapping[str, Any]) -> None:
+        """What the tables say has changed."""
+        self.standing = replace(self.standing, **_read(now))
+        self._change_need(_wanted(self.standing, self.after))
+
+    def _change_need(self, need: int) -> None:
+        was, self._need = self._need, need
+        if need == was:
+            return
+        if need > was and self._starts(was):
+            self._start_clock()
+        kind = "split" if self.kind == "split" else "ready" if need > was else "withdrawn"
+        at = self._not_before(self.standing.clock) if kind == "ready" and was == 0 else self.at
+        self._add(kind, at, abs(need - was), was, self.standing.booked, need)
+
+    def _starts(self, was: int) -> bool:
+        return was == 0 and not self.standing.booked
+
+    def _start_clock(self) -> None:
+        """At the payment; when the customer consented to a price, or wants it once more, then."""
+        first = self.standing.clock is None and self.before.status is not LineStatus.PRICE_CONFIRMATION
+        start = min(self.standing.paid_at or self.at, self.at) if first else self.at
+        self.standing = replace(self.standing, clock=self._not_before(start), attempts=0, again=False)
+
+    # bookings
+
+    def queued(self) -> None:
+        """An intent was committed."""
+        data = self.data
+        self.standing = replace(
+            self.standing,
+            session=data.get("session"),
+            operator=self.actor,
+            queued=int(data.get("pieces", self.standing.wants)),
+            goods=int(data.get("goods_fen", 0)),
+            bound=False,
+        )
+
+    def unknown(self) -> None:
+        """The call had no readable outcome."""
+        if self.standing.unknown_at is None:
+            self._attempt("unknown")
+            self.standing = replace(self.standing, unknown_at=self.at)
+
+    def requeued(self) -> None:
+        """Proven not placed."""
+        self._settle("requeued", "not_placed")
+
+    def refused(self) -> None:
+        """The provider refused."""
+        why = str(self.data.get("cause", ""))
+        if self.standing.unknown_at is not None:
+            self._settle("refused", why)
+        else:
+            self._attempt("refused", why)
+
+    def confirmed(self) -> None:
+        """Provider orders exist."""
+        if self.standing.booked:
+            return
+        direct = self.standing.unknown_at is None
+        attempt = self.standing.attempts + 1 if direct else 0
+        self._book(self.standing.queued or self.standing.wants, attempt)
+
+    def bind(self) -> None:
+        """Tied to an order made by hand."""
+        if self.standing.booked:
+            return
+        self.queued()
+        self.standing = replace(self.standing, bound=True)
+        self._book(self.standing.queued, 0)
+
+    def moved(self) -> None:
+        """The provider's word."""
+        if self.data.get("state") == ProviderState.CLOSED:
+            why = _CLOSED.get(str(self.data.get("reason", "")), "other")
+            self._end(self._by_whom("operator") if why == "operator" else why)
+            return
+        if self.after.purchase in _PAID_THERE:
+            self._buy()
+        if self.after.purchase in _PAID_THERE - {PurchaseState.BOUGHT}:
+            self._track()
+
+    def cancelled(self) -> None:
+        """Cancelled at the provider, as we asked."""
+        release = self.data.get("why") == "release" or self.data.get("cause") == "released"
+        self._end("release" if release else self._by_whom("operator"))
+
+    def unbound(self) -> None:
+        """The link was removed; the provider order lives on."""
+        self._end("unbound")
+
+    def _by_whom(self, otherwise: str) -> str:
+        return otherwise if self.standing.wants else "customer"
+
+    def _attempt(self, kind: str, reason: str = "") -> None:
+        self.standing = replace(self.standing, attempts=self.standing.attempts + 1)
+        self._tell(kind, self.at, self.standing.queued, reason=reason, attempt=self.standing.attempts)
+
+    def _settle(self, kind: str, reason: str) -> None:
+        since = self.standing.unknown_at
+        if since is not None:
+            self._tell(kind, self.at, self.standing.queued, reason=reason, since=since, settled=True)
+            self.standing = replace(self.standing, unknown_at=None)
+
+    def _book(self, pieces: int, attempt: int) -> None:
+        data, was = self.data, self.standing
+        goods = int(data.get("goods_fen", was.goods))
+        self.standing = replace(
+            was,
+            booked=pieces,
+            booked_at=self.at,
+            bought_at=None,
+            tracked=False,
+            goods=goods,
+            freight=int(data.get("freight_fen", 0)),
+            attempts=0,
+            again=True,
+            unknown_at=None,
+        )
+        settled = was.unknown_at
+        self._need = _wanted(self.standing, self.after)
+        self._add(
+            "booked", self.at, pieces, self._need, 0, self._need,
+            unpaid=pieces, attempt=attempt, again=was.again, since=settled, settled=settled is not None,
+        )  # fmt: skip
+
+    def _buy(self) -> None:
+        if not self.standing.booked or self.standing.bought:
+            return
+        paid = _moment(self.data.get("paid_at"))
+        inferred = paid is None or bool(self.data.get("inferred"))
+        at = self._not_before(max(paid or self.at, self.standing.booked_at or self.at), effect=False)
+        self.standing = replace(
+            self.standing,
+            bought=self.standing.booked,
+            bought_at=at,
+            goods=int(self.data.get("goods_fen", self.standing.goods)),
+        )
+        pieces = self.standing.booked
+        self._tell("bought", at, pieces, unpaid=-pieces, since=self.standing.booked_at, inferred=inferred)
+
+    def _track(self) -> None:
+        if not self.standing.bought or self.standing.tracked:
+            return
+        start = self.standing.bought_at or self.at
+        at = min(max(_moment(self.data.get("shipped_at")) or self.at, start), self.at)
+        self._tell("tracked", at, self.standing.bought, since=start)
+        self.standing = replace(self.standing, tracked=True)
+
+    def _end(self, reason: str) -> None:
+        """The booking ends: its pieces are wanted again, as far as anybody still wants them."""
+        was = self.standing
+        if not was.booked:
+            return
+        kind = "refunded" if was.bought else "cancelled"
+        need = self._need
+        self.standing = replace(was, booked=0, bought=0)
+        self._need = _wanted(self.standing, self.after)
+        if kind == "refunded" and self._need > 0:
+            self.standing = replace(self.standing, clock=self.at, attempts=0, again=False)
+        since = was.bought_at if was.bought else was.booked_at
+        self._add(kind, self.at, was.booked, need, was.booked, self._need, unpaid=was.bought - was.booked,
+                  reason=reason, since=since, of=was)  # fmt: skip
+        self.standing = replace(
+            self.standing, session=None, operator="", queued=0, goods=0, freight=0, bound=False, booked_at=None,
+            bought_at=None, tracked=False,
+        )  # fmt: skip
+
+    # moves
+
+    def _not_before(self, moment: datetime | None, *, effect: bool = True) -> datetime:
+        """Not before the line's last effect, nor after it was told."""
+        wanted = min(moment or self.at, self.at)
+        return max(wanted, self.standing.last) if effect and self.standing.last is not None else wanted
+
+    def _add(
+        self, kind: str, at: datetime, pieces: int, need_before: int, booked_before: int, need_after: int, **more: Any
+    ) -> None:
+        """A move that changes the line's net need."""
+        before, after = need_before - booked_before, need_after - self.standing.booked
+        at = self._not_before(at)
+        self._tell(
+            kind,
+            at,
+            pieces,
+            backlog=max(0, after) - max(0, before),
+            excess=max(0, -after) - max(0, -before),
+            **more,
+        )
+        self.standing = replace(self.standing, last=at)
+
+    def _tell(self, kind: str, at: datetime, pieces: int, *, of: Standing | None = None, **more: Any) -> None:
+        held = of or self.standing
+        mine = kind not in ("ready", "withdrawn", "split")
+        reference = None if held.reference is None else held.reference * pieces
+        self.moves.append(
+            Move(
+                kind=kind,
+                at=at,
+                pieces=pieces,
+                session=held.session if mine else None,
+                operator=held.operator if mine else "",
+                provider=held.provider,
+                seller=held.seller,
+                generation=self.after.generation if mine else 0,
+                goods=held.goods if mine else reference,
+                freight=held.freight,
+                reference=reference,
+                paid_at=held.paid_at,
+                clock=held.clock,
+                booked_at=held.booked_at,
+                bound=held.bound,
+                **more,
+            )
+        )
+
+
+#: close reason of a provider order -> why a booking ended unpaid
+_CLOSED = {
+    "unpaid_timeout": "expired",
+    "cancelled_by_buyer": "operator",
+    "cancelled_by_seller": "seller",
+    "closed_by_platform": "risk",
+    "refunded": "seller",
+}
+_BOOKINGS = {
+    "booking_queued": _Counting.queued,
+    "booking_unknown": _Counting.unknown,
+    "booking_requeued": _Counting.requeued,
+    "booking_refused": _Counting.refused,
+    "booking_confirmed": _Counting.confirmed,
+    "bound": _Counting.bind,
+    "provider_moved": _Counting.moved,
+    "cancelled": _Counting.cancelled,
+    "unbound": _Counting.unbound,
+}
