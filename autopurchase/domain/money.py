@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -74,6 +75,18 @@ class Money:
 def amount_text(minor: int, currency: str) -> str:
     """``120450, "CNY"`` -> ``1,204.50``: for people, without the currency."""
     return f"{Decimal(minor).scaleb(-digits(currency)):,.{digits(currency)}f}"
+
+
+def shares(total: int, weights: Sequence[int]) -> list[int]:
+    """``total`` in whole parts by weight that add up to it exactly; by number where nothing has any weight."""
+    parts = list(weights) if any(weights) else [1] * len(weights)
+    whole, passed, given = sum(parts), 0, 0
+    found = []
+    for weight in parts:
+        passed += weight
+        found.append(total * passed // whole - given)
+        given += found[-1]
+    return found
 
 
 def from_fen(value: str | int) -> Money:

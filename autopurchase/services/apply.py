@@ -157,7 +157,17 @@ def _commit_bookings(
         ],
     )
     events = [
-        lines.Event(row["id"], "booking_queued", {"booking": booking_id, "generation": row["generation"] + 1})
-        for booking_id, row, _ in placed
+        lines.Event(
+            row["id"],
+            "booking_queued",
+            {
+                "booking": booking_id,
+                "generation": row["generation"] + 1,
+                "session": session["id"],
+                "pieces": line["quantity"],
+                "goods_fen": line["quantity"] * line["price_fen"],
+            },
+        )
+        for booking_id, row, line in placed
     ]
     lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)

@@ -14,7 +14,7 @@ from autopurchase.domain.provider_order import ProviderLine, ProviderOrder, Prov
 from autopurchase.domain.purchase import Placed, PlacedLine, PlacedOrder, RefusedLine
 from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import Grade, SessionConfig
-from autopurchase.services import match, readback
+from autopurchase.services import costs, match, readback
 from autopurchase.services.context import Context
 from autopurchase.services.sync import move_lines
 from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
@@ -294,11 +294,12 @@ def _write_confirmed(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     bookings.link(
         tx, {key: (stored[order].id, stored[order].line_ids.get(item)) for key, (order, item) in ties.items()}
     )
+    cost = costs.of_lines(answer.orders, bought, homes, booking["purchase"]["freight_fen"])
     events = [
         lines.Event(
             row["line_id"],
             "booking_confirmed",
-            {"booking": booking["id"], "provider_order": homes[row["number"]][0]},
+            {"booking": booking["id"], "provider_order": homes[row["number"]][0], **cost[row["number"]]},
         )
         for row in kept
     ]

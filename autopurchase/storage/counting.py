@@ -269,6 +269,15 @@ def ledger(connection: Connection, line_ids: Sequence[int]) -> dict[tuple[int, i
         .where(parcel.c.order_id == booking_line.c.provider_order_id)
         .scalar_subquery()
     )
+    wanted = select(booking_line.c.provider_order_id).where(booking_line.c.line_id.in_(line_ids))
+    amount = func.coalesce(provider_line.c.amount_fen, 0)
+    passed = func.sum(amount).over(partition_by=provider_line.c.order_id, order_by=provider_line.c.id)
+    goods = func.sum(amount).over(partition_by=provider_line.c.order_id)
+    amounts = (
+        select(provider_line, passed.label("passed"), goods.label("goods"))
+        .where(provider_line.c.order_id.in_(wanted))
+        .subquery()
+    )
     query = (
         select(
             booking_line.c.line_id,
@@ -279,13 +288,15 @@ def ledger(connection: Connection, line_ids: Sequence[int]) -> dict[tuple[int, i
             provider_order.c.freight_fen,
             provider_order.c.paid_at,
             provider_order.c.paid_inferred,
-            provider_line.c.amount_fen,
-            provider_line.c.quantity.label("provider_quantity"),
+            amounts.c.amount_fen,
+            amounts.c.quantity.label("provider_quantity"),
+            amounts.c.passed,
+            amounts.c.goods,
             shipped.label("shipped_at"),
         )
         .join_from(booking_line, booking)
         .outerjoin(provider_order, provider_order.c.id == booking_line.c.provider_order_id)
-        .outerjoin(provider_line, provider_line.c.id == booking_line.c.provider_line_id)
+        .outerjoin(amounts, amounts.c.id == booking_line.c.provider_line_id)
         .where(booking_line.c.line_id.in_(line_ids))
     )
     return {(row["line_id"], row["booking_id"]): row for row in connection.execute(query).mappings()}
@@ -299,6 +310,8 @@ def completed(kind: str, data: Mapping[str, Any], found: RowMapping | None) -> M
     goods = found["amount_fen"] if same else found["quantity"] * found["price_fen"]
     if kind in _QUEUED:
         extra: dict[str, Any] = {"pieces": found["quantity"], "goods_fen": goods, "session": found["session_id"]}
+        if kind == "bound":
+            extra["freight_fen"] = _freight(found)
         return {**extra, **data}
     extra = {
         "paid_at": _text(found["paid_at"]),
@@ -306,6 +319,16 @@ def completed(kind: str, data: Mapping[str, Any], found: RowMapping | None) -> M
         "shipped_at": _text(found["shipped_at"]),
     }
     return {**extra, **({"goods_fen": goods} if same else {}), **data}
+
+
+def _freight(found: RowMapping) -> int:
+    """The line's share of its provider order's freight, by amount; shares of all lines add up to the freight."""
+    freight, goods = found["freight_fen"] or 0, int(found["goods"] or 0)
+    if not goods or not found["amount_fen"]:
+        return 0
+    passed = int(found["passed"])
+    share = freight * passed // goods - freight * (passed - found["amount_fen"]) // goods
+    return int(share * min(found["quantity"], found["provider_quantity"]) // found["provider_quantity"])
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from autopurchase.domain.counting import NOW
 from autopurchase.domain.errors import AutopurchaseError, BadInput
 from autopurchase.domain.history import LineState, fold
 from autopurchase.domain.money import Money
@@ -194,9 +195,10 @@ class Workspace:
         return next(row for row in self.rows(orders) if row["number"] == number)
 
     def history(self, number: str) -> list[tuple[str, Any]]:
-        """Events of a line: (kind, data)."""
+        """Events of a line: (kind, data), without what is kept with them for the figures."""
         key = self.line(number)["id"]
-        return [(row["kind"], row["data"]) for row in self.rows(event) if row["line_id"] == key]
+        rows = [row for row in self.rows(event) if row["line_id"] == key]
+        return [(row["kind"], {name: value for name, value in row["data"].items() if name != NOW}) for row in rows]
 
     def differing(self) -> list[str]:
         """Numbers of lines whose columns are not the fold of their events, or whose derived columns are wrong."""
