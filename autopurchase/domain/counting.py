@@ -126,9 +126,11 @@ class Move:
     provider: str = ""
     seller: str = ""
     generation: int = 0
+    booking: int | None = None
     goods: int | None = None
     freight: int = 0
     reference: int | None = None
+    booked: int | None = None  # of what was bought: its goods when it was booked
     paid_at: datetime | None = None
     clock: datetime | None = None
     booked_at: datetime | None = None
@@ -266,7 +268,8 @@ class _Counting:
             return
         if need > was and self._starts(was):
             self._start_clock()
-        kind = "split" if self.kind == "split" else "ready" if need > was else "withdrawn"
+        parted = self.kind == "split" or "split_from" in self.data
+        kind = "split" if parted else "ready" if need > was else "withdrawn"
         at = self._not_before(self.standing.clock) if kind == "ready" and was == 0 else self.at
         self._add(kind, at, abs(need - was), was, self.standing.booked, need)
 
@@ -276,7 +279,8 @@ class _Counting:
     def _start_clock(self) -> None:
         """At the payment; when the customer consented to a price, or wants it once more, then."""
         first = self.standing.clock is None and self.before.status is not LineStatus.PRICE_CONFIRMATION
-        start = min(self.standing.paid_at or self.at, self.at) if first else self.at
+        known = _moment(self.data.get("clock")) or self.standing.paid_at  # a part of a line waits as long as it did
+        start = min(known or self.at, self.at) if first else self.at
         self.standing = replace(self.standing, clock=self._not_before(start), attempts=0, again=False)
 
     # bookings
@@ -388,6 +392,7 @@ class _Counting:
         paid = _moment(self.data.get("paid_at"))
         inferred = paid is None or bool(self.data.get("inferred"))
         at = self._not_before(max(paid or self.at, self.standing.booked_at or self.at), effect=False)
+        cost = self.standing.goods
         self.standing = replace(
             self.standing,
             bought=self.standing.booked,
@@ -395,7 +400,8 @@ class _Counting:
             goods=int(self.data.get("goods_fen", self.standing.goods)),
         )
         pieces = self.standing.booked
-        self._tell("bought", at, pieces, unpaid=-pieces, since=self.standing.booked_at, inferred=inferred)
+        since = self.standing.booked_at
+        self._tell("bought", at, pieces, unpaid=-pieces, since=since, inferred=inferred, booked=cost)
 
     def _track(self) -> None:
         if not self.standing.bought or self.standing.tracked:
@@ -449,7 +455,8 @@ class _Counting:
 
     def _tell(self, kind: str, at: datetime, pieces: int, *, of: Standing | None = None, **more: Any) -> None:
         held = of or self.standing
-        mine = kind not in ("ready", "withdrawn", "split")
+        of_booking = kind not in ("ready", "withdrawn", "split")
+        mine = of_booking or bool(held.booked)
         reference = None if held.reference is None else held.reference * pieces
         self.moves.append(
             Move(
@@ -461,7 +468,8 @@ class _Counting:
                 provider=held.provider,
                 seller=held.seller,
                 generation=self.after.generation if mine else 0,
-                goods=held.goods if mine else reference,
+                booking=(self.after.booking or self.before.booking) if mine else None,
+                goods=held.goods if of_booking else reference,
                 freight=held.freight,
                 reference=reference,
                 paid_at=held.paid_at,

@@ -63,7 +63,7 @@ class Basis:
 
 
 #: units of figures and columns. Shares are Decimal (0.743 is 74.3 %), durations whole seconds, money Decimal in major
-#: units of its currency, not rounded
+#: units, rounded to its currency's digits as the last step
 UNITS = frozenset({"text", "pieces", "lines", "count", "money", "share", "seconds", "hours", "time", "flag", "rate"})
 
 

@@ -73,7 +73,7 @@ def _split_one(ctx: Context, tx: Connection, actor: Actor, run_id: int, row: Row
         values, events = splits.part(row, line_no, shown, quantity, minor), _first_events(row, quantity)
         new.append((row["order_id"], orders.NewLine(values, events, row["payable"], row["paid_at"])))
     lines.set_fields(tx, row["id"], quantity=kept, open_quantity=parts[0], sum_minor=sums[0])
-    orders.insert_lines(tx, new, at=now, actor=actor.name, run_id=run_id)
+    orders.insert_lines(tx, new, source_id=row["source_id"], at=now, actor=actor.name, run_id=run_id)
     before = {name: row[name] for name in ("quantity", "open_quantity", "sum_minor")}
     data = {"parts": [list(pair) for pair in zip(numbers, parts, strict=True)], "before": before}
     lines.record(tx, [Event(row["id"], "split", data)], at=now, actor=actor.name, run_id=run_id)
@@ -83,9 +83,9 @@ def _split_one(ctx: Context, tx: Connection, actor: Actor, run_id: int, row: Row
 
 def _first_events(row: Row, quantity: int) -> list[tuple[str, dict[str, Any]]]:
     """A part stands where its line stood."""
-    events: list[tuple[str, dict[str, Any]]] = [
-        ("imported", {"status": row["status"], "split_from": row["number"], "quantity": quantity})
-    ]
+    data = {"status": row["status"], "split_from": row["number"], "quantity": quantity}
+    clock = {"clock": row["clock_at"].isoformat()} if row["clock_at"] else {}
+    events: list[tuple[str, dict[str, Any]]] = [("imported", data | clock)]
     held = row["purchase"] == PurchaseState.PROBLEM
     return events + ([("held", {"cause": row["cause"]})] if held else [])
 

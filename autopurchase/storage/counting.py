@@ -157,6 +157,7 @@ def kept(standing: Standing, found: Levels) -> dict[str, Any]:
 
 def movement_row(move: Move, event_id: int, line_id: int, source_id: int, recorded_at: datetime) -> dict[str, Any]:
     """A movement as it is stored."""
+    start, end = (move.since, move.at) if move.since or move.kind != "ready" else (move.at, recorded_at)
     return {
         "event_id": event_id,
         "line_id": line_id,
@@ -177,17 +178,25 @@ def movement_row(move: Move, event_id: int, line_id: int, source_id: int, record
         "goods_fen": move.goods,
         "freight_fen": move.freight,
         "reference_fen": move.reference,
+        "booked_fen": move.booked,
         "ref_day": _day(move.paid_at or move.clock),
         "day": _day(move.at),
         "clock_at": move.clock,
         "booked_at": move.booked_at,
         "since": move.since,
+        "seconds": _seconds(start, end),
+        "waited": _seconds(move.clock, move.at),
+        "booking_id": move.booking,
         "attempt": move.attempt,
         "again": move.again,
         "bound": move.bound,
         "inferred": move.inferred,
         "settled": move.settled,
     }
+
+
+def _seconds(start: datetime | None, end: datetime) -> int | None:
+    return int((end - start).total_seconds()) if start else None
 
 
 def _day(moment: datetime | None) -> str:

@@ -55,6 +55,12 @@ def on(connection: Connection, currency: str, day: str) -> tuple[str, str]:
     return (row[0], row[1]) if row else ("", "")
 
 
+def history(connection: Connection, currency: str) -> list[tuple[str, str]]:
+    """(day, value) of every rate of a currency, oldest first."""
+    query = select(rate.c.day, rate.c.value).where(rate.c.currency == currency).order_by(rate.c.day)
+    return [(str(day), str(value)) for day, value in connection.execute(query)]
+
+
 def last_good(connection: Connection) -> datetime | None:
     """When rates were fetched last; None when they never were."""
     query = select(func.max(run.c.finished_at)).where(run.c.kind == "rates", run.c.state == "done")

@@ -466,6 +466,12 @@ provider_order = Table(
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("session_id", "provider_order_id"),
     Index("ix_provider_order_state", "state", "pay_deadline"),
+    Index(
+        "ix_provider_order_orphan",
+        "first_seen_at",
+        sqlite_where=text("booking_id IS NULL"),
+        postgresql_where=text("booking_id IS NULL"),
+    ),
 )
 
 provider_line = Table(
@@ -546,11 +552,15 @@ movement = Table(
     Column("goods_fen", BigInteger, nullable=True),  # of all its pieces
     Column("freight_fen", BigInteger, nullable=False),
     Column("reference_fen", BigInteger, nullable=True),
+    Column("booked_fen", BigInteger, nullable=True),  # of what was bought: its goods when booked
     _text("ref_day"),  # days (ISO, UTC) whose rates count: of the customer's payment, and its own
     _text("day"),
     _time("clock_at"),  # since when the line was ready
     _time("booked_at"),
     _time("since"),  # when what ended began
+    Column("seconds", Integer, nullable=True),  # since then; of a line that became ready, until we knew
+    Column("waited", Integer, nullable=True),  # seconds since it was ready
+    Column("booking_id", Id, nullable=True),
     Column("attempt", Integer, nullable=False),
     Column("again", Boolean, nullable=False),
     Column("bound", Boolean, nullable=False),

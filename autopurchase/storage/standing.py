@@ -21,13 +21,15 @@ from sqlalchemy import (
     union_all,
 )
 
-from autopurchase.storage.counting import SUMS
+from autopurchase.storage import workspace
+from autopurchase.storage.counting import FLOWS, SUMS
 from autopurchase.storage.schema import (
     booking,
     booking_line,
     call_stat,
     finding,
     line,
+    movement,
     orders,
     provider_order,
     run,
@@ -38,6 +40,8 @@ from autopurchase.storage.schema import (
 from autopurchase.storage.scopes import Scope
 
 Rows = Sequence[RowMapping]
+#: the workspace's note of its zone, and the zone of one that has none: the marketplaces'
+ZONE_KEY, DEFAULT_ZONE = "report_zone", "Asia/Shanghai"
 _DIMS = ("source_id", "provider", "session_id", "operator")
 _NOW = (*_DIMS, "part", "cause", "clock_hour", "ref_day")
 #: as the texts of the partial indexes
@@ -127,10 +131,30 @@ def lines(which: Any, scope: Scope) -> Select[Any]:
     )
 
 
-def between(connection: Connection, scope: Scope, start: datetime, end: datetime) -> int:
-    """Pieces of the backlog that are ready since ``start`` or later, and before ``end``."""
-    query = select(func.coalesce(func.sum(line.c.backlog), 0)).where(WAITS, line.c.clock_at >= start)
-    return int(connection.execute(_scoped(query, scope).where(line.c.clock_at < end)).scalar_one())
+def between(
+    connection: Connection, scope: Scope, start: datetime, end: datetime, *, inclusive: bool = False
+) -> tuple[int, int]:
+    """(pieces, lines) of the backlog that are ready since ``start`` or later and before ``end`` (or at it)."""
+    query = select(func.coalesce(func.sum(line.c.backlog), 0), func.count())
+    query = query.where(WAITS, line.c.clock_at >= start, line.c.clock_at <= end if inclusive else line.c.clock_at < end)
+    pieces, count = connection.execute(_scoped(query.select_from(line), scope)).one()
+    return int(pieces), int(count)
+
+
+def since(connection: Connection, scope: Scope, start: datetime, end: datetime) -> list[Mapping[str, Any]]:
+    """The same line by line, as `sums_now` tells them."""
+    query = lines(WAITS, scope).where(line.c.clock_at >= start, line.c.clock_at < end)
+    return [_row(row, None) for row in connection.execute(query).mappings()]
+
+
+def by_seller(connection: Connection, scope: Scope, part: str) -> list[Mapping[str, Any]]:
+    """What waits ("" for ``part``), is unpaid or in excess, line by line with its seller."""
+    which = {"": WAITS, "unpaid": OWES, "excess": TOO_MANY}[part]
+    rows = connection.execute(lines(which, scope)).mappings()
+    return [{**_row(row, part or None), **{name: row[name] for name in _OF_SELLER}} for row in rows]
+
+
+_OF_SELLER = ("seller_id", "seller_name", "clock_at")
 
 
 def clocks(connection: Connection, scope: Scope, start: datetime, end: datetime) -> list[tuple[datetime, int]]:
@@ -152,6 +176,11 @@ def _scoped(query: Select[Any], scope: Scope) -> Select[Any]:
 # --- by time ---
 
 
+def tally_zone(connection: Connection) -> str:
+    """The zone whose days sums are kept of."""
+    return workspace.read(connection, ZONE_KEY) or DEFAULT_ZONE
+
+
 def states_since(connection: Connection, scope: Scope, level: str, since: datetime) -> list[tuple[datetime, str, int]]:
     """(slot, part, pieces) of every difference in what stood since then, and of what happened; merged and fresh.
 
@@ -164,6 +193,30 @@ def states_since(connection: Connection, scope: Scope, level: str, since: dateti
     both = union_all(merged, fresh).subquery()
     query = select(both.c.slot, both.c.part, func.sum(both.c.pieces)).group_by(both.c.slot, both.c.part)
     return [(slot, str(part), int(pieces)) for slot, part, pieces in connection.execute(query)]
+
+
+def of_seller_since(connection: Connection, scope: Scope, since: datetime) -> list[tuple[datetime, str, int]]:
+    """The same of one seller, from movements: sums are not kept by seller."""
+    parts = ("backlog", "unpaid", "excess")
+    query = select(movement.c.at, *[movement.c[name] for name in parts]).where(
+        movement.c.at >= since, movement.c.seller_id == scope.seller, *_in(movement, scope)
+    )
+    rows = connection.execute(query).mappings()
+    return [(row["at"], part, row[part]) for row in rows for part in parts if row[part]]
+
+
+def flows_of_seller_since(connection: Connection, scope: Scope, since: datetime) -> list[tuple[datetime, str, int]]:
+    """What happened to lines of one seller, as sums by time tell it of all."""
+    query = select(movement.c.at, movement.c.kind, movement.c.pieces, movement.c.backlog).where(
+        movement.c.at >= since, movement.c.seller_id == scope.seller, *_in(movement, scope)
+    )
+    found: list[tuple[datetime, str, int]] = []
+    for at, kind, pieces, backlog in connection.execute(query):
+        if kind in FLOWS:
+            found.append((at, f"+{kind}", backlog if kind == "ready" else pieces))
+        if kind == "refunded" and backlog:
+            found.append((at, "+ready", backlog))
+    return found
 
 
 # --- orders at marketplaces ---

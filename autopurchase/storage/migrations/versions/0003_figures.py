@@ -82,11 +82,15 @@ def upgrade() -> None:
         sa.Column("goods_fen", sa.BigInteger(), nullable=True),
         sa.Column("freight_fen", sa.BigInteger(), nullable=False),
         sa.Column("reference_fen", sa.BigInteger(), nullable=True),
+        sa.Column("booked_fen", sa.BigInteger(), nullable=True),
         sa.Column("ref_day", sa.Text(), server_default="", nullable=False),
         sa.Column("day", sa.Text(), server_default="", nullable=False),
         sa.Column("clock_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("booked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seconds", sa.Integer(), nullable=True),
+        sa.Column("waited", sa.Integer(), nullable=True),
+        sa.Column("booking_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("again", sa.Boolean(), nullable=False),
         sa.Column("bound", sa.Boolean(), nullable=False),
@@ -133,4 +137,12 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("unpaid > 0"),
         postgresql_where=sa.text("unpaid > 0"),
+    )
+    op.create_index(
+        "ix_provider_order_orphan",
+        "provider_order",
+        ["first_seen_at"],
+        unique=False,
+        sqlite_where=sa.text("booking_id IS NULL"),
+        postgresql_where=sa.text("booking_id IS NULL"),
     )
