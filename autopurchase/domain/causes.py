@@ -61,6 +61,7 @@ CAUSES: dict[str, Cause] = {
         Cause("released", "Released: not as planned", "Look at the evidence, then return to ready.", True),
         Cause("partial_stock", "Not enough in stock", "Split the line: book what there is.", True),
         Cause("quantity_reduced", "Fewer wanted in the shop", "Cancel the surplus, or settle it in the shop.", True),
+        Cause("part_booked", "Only a part is booked", "More is wanted than was booked: split off the rest.", True),
         Cause("not_supported", "Not supported", "Do it on the marketplace's own site.", True),
         Cause("no_such_order", "No such order", "Check the number and the session.", True),
         Cause("our_bug", "Defect of the program", "Report it with the journal cell.", True),

@@ -38,6 +38,8 @@ def _moves(look: Look) -> Iterator[Row]:
                 amount = _amount(look, move)
                 if look.where.get("part") and amount is None:
                     continue
+                if look.where.get("no_rate") and week_price.parts_of(move, look.rates) != "no_rate":
+                    continue
                 yield _row(look, move, pieces, amount, hit=move["kind"] == look.where.get("hit"))
 
 

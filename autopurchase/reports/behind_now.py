@@ -39,9 +39,6 @@ def _backlog(look: Look) -> Iterator[Row]:
 
 def _fits(look: Look, line: Mapping[Any, Any]) -> bool:
     where, age = look.where, look.basis.as_of - line["clock_at"]
-    under_way = line["part"] in ("in progress", "unknown")
-    if not under_way and (look.scope.session_id or look.scope.operator):
-        return False
     day = (line["paid_at"] or line["clock_at"]).date().isoformat()
     priced = line["reference_fen"] is not None
     bounds = [timedelta(hours=hours) for hours in BOUNDS]

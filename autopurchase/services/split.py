@@ -134,7 +134,7 @@ def _join(ctx: Context, tx: Connection, actor: Actor, run_id: int, root: Row, pa
     numbers = [part["number"] for part in parts]
     lines.set_fields(tx, root["id"], **total)
     for part in parts:  # its own quantity stays: no line has none
-        lines.set_fields(tx, part["id"], open_quantity=0, sum_minor=0)
+        lines.set_fields(tx, part["id"], open_quantity=0, sum_minor=0, gone=True)
     reason = f"joined with {root['number']}"
     events = [Event(root["id"], "split", {"joined": numbers, "before": before})]
     for part in parts:

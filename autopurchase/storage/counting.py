@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from autopurchase.domain.counting import NOW, Facts, Levels, Move, Standing, count, levels, news
+from autopurchase.domain.counting import IN_PROGRESS, NOW, UNKNOWN, Facts, Levels, Move, Standing, count, levels, news
 from autopurchase.domain.history import LineState
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.storage.schema import (
@@ -231,18 +231,22 @@ def differences(
 def _states(source_id: int, standing: Standing, state: LineState) -> Iterator[tuple[Key, Sequence[int]]]:
     """The sums a line is in: key without its slot, and what it adds."""
     found = levels(standing, state)
-    under_way = bool(standing.booked) or found.part in ("in progress", "unknown")
-    session, operator = (standing.session or 0, standing.operator) if under_way else (0, "")
-    dims = (source_id, standing.provider, session, operator)
+    account = (standing.session or 0, standing.operator)
+    place = (source_id, standing.provider)
     price = standing.reference
     if found.backlog:
         start = standing.clock or _EPOCH
-        key = (*dims, found.part, found.cause, floor(start, _HOUR), _day(standing.paid_at or standing.clock))
-        yield key, (found.backlog, 1, (price or 0) * found.backlog, 0 if price is not None else found.backlog)
+        whose = account if found.part in (IN_PROGRESS, UNKNOWN) else (0, "")
+        hour, day = floor(start, _HOUR), _day(standing.paid_at or standing.clock)
+        unpriced = 0 if price is not None else found.backlog
+        yield (
+            (*place, *whose, found.part, found.cause, hour, day),
+            (found.backlog, 1, (price or 0) * found.backlog, unpriced),
+        )
     if found.unpaid:
-        yield (*dims, "unpaid", "", _EPOCH, ""), (found.unpaid, 1, standing.goods, 0)
+        yield (*place, *account, "unpaid", "", _EPOCH, ""), (found.unpaid, 1, standing.goods, 0)
     if found.excess:
-        yield (*dims, "excess", "", _EPOCH, ""), (found.excess, 1, 0, 0)
+        yield (*place, *account, "excess", "", _EPOCH, ""), (found.excess, 1, 0, 0)
 
 
 def _flow(source_id: int, move: Move) -> Iterator[tuple[Key, Sequence[int]]]:

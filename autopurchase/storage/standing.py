@@ -93,12 +93,19 @@ def _row(row: RowMapping, part: str | None) -> Mapping[str, Any]:
     }
 
 
-_COLUMNS = {
+_COLUMNS: dict[str, ColumnElement[Any]] = {
     "source_id": orders.c.source_id,
     "provider": line.c.provider,
     "session_id": booking.c.session_id,
     "seller": line.c.seller_id,
     "operator": func.coalesce(run.c.actor, ""),
+}
+#: what waits is nobody's yet, unless a booking of it is under way
+_UNDER_WAY = line.c.part.in_(("in progress", "unknown"))
+_WAITING = {
+    **_COLUMNS,
+    "session_id": case((_UNDER_WAY, booking.c.session_id)),
+    "operator": case((_UNDER_WAY, _COLUMNS["operator"]), else_=""),
 }
 
 
@@ -127,7 +134,7 @@ def lines(which: Any, scope: Scope) -> Select[Any]:
         .join_from(line, orders)
         .outerjoin(booking, booking.c.id == line.c.booking_id)
         .outerjoin(run, run.c.id == booking.c.run_id)
-        .where(which, *scope.on(_COLUMNS))
+        .where(which, *scope.on(_WAITING if which is WAITS else _COLUMNS))
     )
 
 
@@ -170,7 +177,7 @@ def _scoped(query: Select[Any], scope: Scope) -> Select[Any]:
     if scope.session_id is not None or scope.operator is not None:
         query = query.outerjoin(booking, booking.c.id == line.c.booking_id)
         query = query.outerjoin(run, run.c.id == booking.c.run_id)
-    return query.where(*scope.on(_COLUMNS))
+    return query.where(*scope.on(_WAITING))
 
 
 # --- by time ---
