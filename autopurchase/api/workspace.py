@@ -14,6 +14,7 @@ from autopurchase import demo as practice
 from autopurchase import wiring
 from autopurchase.api.cancels import CancelPlan
 from autopurchase.api.choosing import JournalFilters, run_filter
+from autopurchase.api.desk import DeskWork
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.line_work import LineWork
 from autopurchase.api.plans import Plan, fraction
@@ -39,7 +40,6 @@ from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
 from autopurchase.services import cancel_plan, import_orders, journal, plan, sessions, status, sync
 from autopurchase.services import lines as line_service
-from autopurchase.services import settle as settle_service
 from autopurchase.services.unbind import unbind
 from autopurchase.storage import lines as line_store
 from autopurchase.storage import sessions as session_store
@@ -70,7 +70,7 @@ class ReadyFilters(TypedDict, total=False):
     newest_first: bool
 
 
-class Workspace(LineWork):
+class Workspace(LineWork, DeskWork):
     """An open workspace. Use it in a ``with`` block or call `close`."""
 
     def __init__(self, opened: wiring.Workspace, actor: Actor) -> None:
@@ -257,15 +257,6 @@ class Workspace(LineWork):
         """Free held lines so that they can be booked again. Raises BadInput."""
         picks = line_service.versions(self._opened.context, list(lines))
         return self.run(line_service.make_ready(self._opened.context, self.actor, picks, reason))
-
-    def settle(self, reference: str, provider_orders: Sequence[str] = (), *, not_placed: bool = False) -> Run:
-        """Say what became of a booking of unknown outcome: provider orders, or ``not_placed``. Raises BadInput."""
-        if bool(provider_orders) == not_placed:
-            raise BadInput("Say either which provider orders it is, or not_placed=True.")
-        ctx = self._opened.context
-        if not_placed:
-            return self.run(settle_service.not_placed(ctx, self.actor, reference))
-        return self.run(settle_service.placed(ctx, self.actor, reference, provider_orders))
 
     def wait(self, runs: Sequence[Run], timeout: float = PATIENCE, tell: Tell = lambda rows: None) -> bool:
         """Wait until these runs are finished, with a worker at work meanwhile; whether they are."""

@@ -21,6 +21,7 @@ from autopurchase.cli import (
     cancels,
     care,
     conformance,
+    desk,
     goods,
     journal,
     line_changes,
@@ -46,7 +47,7 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, binding.bind, *cancels.commands, conformance.conformance,
+    journal.journal, binding.bind, *cancels.commands, conformance.conformance, desk.desk,
 ):  # fmt: skip
     cli.add_command(command)
 

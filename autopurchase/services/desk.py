@@ -64,6 +64,14 @@ def rows(ctx: Context, actor: Actor, *, session: str = "", kind: str = "") -> li
     return [_view(each, names[each.session_id], each.order_key in asked) for each in found]
 
 
+def young(ctx: Context, actor: Actor, session: str = "") -> list[str]:
+    """Numbers of orders bound to nothing that are not judged yet: made a moment ago, or being looked up."""
+    actor.require(Role.VIEWER)
+    with ctx.db.read() as tx:
+        key = sessions.by_name(tx, session)["id"] if session else None
+        return findings.young(tx, ctx.now(), key)
+
+
 def _view(each: Found, session: Row, cancelling: bool) -> View:
     return View(each, session["name"], session["provider"], session["base_url"], cancelling)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from autopurchase.domain.code import call
 from autopurchase.domain.desk import Found
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import cancel_apply, cancel_plan, findings, readback
+from autopurchase.services import cancel_apply, cancel_plan, findings, ghosts, readback
 from autopurchase.services.cancel_plan import Choice
 from autopurchase.services.context import Context
 from autopurchase.storage import findings as book
-from autopurchase.storage import runs
+from autopurchase.storage import runs, sessions
 from autopurchase.storage.database import Connection
 
 
@@ -80,3 +82,21 @@ def _orders(ctx: Context, each: Found) -> list[str]:
         return [each.number]
     with ctx.db.read() as tx:
         return findings.order_numbers(tx, each.booking_id or 0)
+
+
+def free(ctx: Context, actor: Actor, key: str, note: str = "") -> int:
+    """Free the lines of a ghost, once its provider says so again; the worker asks it. Returns the run."""
+    each = find(ctx, key)
+    _may(each, "free")
+    with ctx.db.read() as tx:
+        session = sessions.get(tx, each.session_id)["name"]
+    return ghosts.request(ctx, actor, each.number, session)
+
+
+#: by name: what the command line and notebooks may do about a row
+ACTS: dict[str, Callable[[Context, Actor, str, str], int]] = {
+    "leave": leave,
+    "accept": accept,
+    "cancel": cancel,
+    "free": free,
+}

@@ -133,6 +133,13 @@ def _unbound(row: Row, known: _Known, now: datetime) -> Found | None:
     return Found("orphan", f"orphan:{key}", believed={"text": "No line of ours"}, said=_lives(row), **_of_order(row))
 
 
+def young(tx: Connection, now: datetime, session_id: int | None = None) -> list[str]:
+    """Numbers of unbound orders that `current` leaves out for now."""
+    rows = desk_views.unbound(tx, session_id)
+    known = _Known.of(tx, rows)
+    return [row["number"] for row in rows if _unbound(row, known, now) is None]
+
+
 def _alive(row: Row, known: _Known) -> Found:
     """It should be dead: what it was booked for is over here."""
     facts, key = _of_order(row), row["order_key"]

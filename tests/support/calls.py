@@ -18,7 +18,7 @@ _API = {
     for name, value in vars(import_module(f"{api.__name__}.{module.name}")).items()
 }
 #: being made: their In is written down before the API has them
-AWAITED = {"accept", "pay_list"}
+AWAITED = {"pay_list"}
 
 
 def check(call: str) -> None:
