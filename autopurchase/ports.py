@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from autopurchase.domain.provider_order import ProviderOrder
+from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.purchase import Account, Cancelled, OrderIds, PayLink, Placed, Preview, Purchase, PurchaseLine
 from autopurchase.domain.session import Grade, SessionConfig, Tokens
 from autopurchase.domain.shop import Reject, ShopOrder
@@ -184,10 +184,51 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A POST of a marketplace to us, as it came; header names in lower case. Not to be trusted, and never printed."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    query: str = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """That something happened to one order; a hint to read it again, never a fact.
+
+    ``key`` is the same however often the message comes; ``account``: whose order it is, in the marketplace's words;
+    ``body``: the message without secrets and persons.
+    """
+
+    key: str
+    topic: str
+    provider_order_id: str = ""
+    reference: str = ""
+    account: str = ""
+    says: ProviderState = ProviderState.UNKNOWN
+    body: str = ""
+
+
+class PushReader(Protocol):
+    """How a marketplace pushes messages to us. ``thanks``: the HTTP status that tells it we have the message."""
+
+    thanks: int
+
+    def is_signed(self, app_key: str, app_secret: str, delivery: Delivery) -> bool:
+        """Whether the app's secret signed exactly these bytes."""
+        ...
+
+    def read(self, delivery: Delivery) -> list[PushMessage]:
+        """One message for every order it is about (one without a number when about none). Raises BadInput."""
+        ...
+
+
 class ProviderKind(Protocol):
-    """A provider's folder: its manifest, how to authorise, and how to open a session."""
+    """A provider's folder: its manifest, how to authorise and to open a session, and its pushes (None: it has none)."""
 
     manifest: Manifest
+    push: PushReader | None
 
     def authorize_url(self, config: SessionConfig, redirect_uri: str, state: str) -> str:
         """The page where the account's owner allows the app."""

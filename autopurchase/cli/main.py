@@ -26,8 +26,9 @@ from autopurchase.cli import (
     journal,
     line_changes,
     orders,
+    push,
     running,
-)  # fmt: skip
+)
 from autopurchase.cli.output import DONE, REFUSALS, UNKNOWN, WRONG_USE, show
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Unknown
 
@@ -47,7 +48,7 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, binding.bind, *cancels.commands, conformance.conformance, desk.desk,
+    journal.journal, binding.bind, *cancels.commands, conformance.conformance, push.push, desk.desk,
 ):  # fmt: skip
     cli.add_command(command)
 

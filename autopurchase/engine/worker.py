@@ -37,6 +37,7 @@ from autopurchase.services import (
     pay_links,
     plan,
     purchase,
+    pushes,
     rates,
     readback,
     settle,
@@ -167,6 +168,7 @@ class Worker:
         def nightly(scheduled_at: object, context: object) -> None:
             _quietly("nightly sync", lambda: sync.request_due(ctx, full=True))
             _quietly("retention", self._forget_finished)
+            _quietly("old pushes", lambda: pushes.forget(ctx))
 
         @DBOS.workflow(name="desk_all")
         def desk_all(scheduled_at: object, context: object) -> None:
@@ -193,9 +195,10 @@ class Worker:
             client.delete_workflows([item.workflow_id for item in old])
 
     def _sweep_until_stopped(self) -> None:
-        """Start lanes for bookings that came due with no lane alive, and write-backs that wait; every second."""
+        """Start lanes for bookings that came due with no lane alive, and what else waits; every second."""
         while not self.stopping.wait(SWEEP_SECONDS):
             _quietly("sweep", lambda: sweep(self.ctx))
+            _quietly("pushes", lambda: pushes.hand_over(self.ctx))
 
 
 def _of(ctx: Context, carry_out: Callable[[Context, int], object]) -> Callable[[int], object]:

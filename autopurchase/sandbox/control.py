@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from autopurchase.sandbox.accounts import APP_KEYS
 from autopurchase.sandbox.gateway import Gateway
 from autopurchase.sandbox.orders import CLOSE_REASONS, Order
+from autopurchase.sandbox.pushes import Pushes
 from autopurchase.sandbox.stats import Stats
 from autopurchase.sandbox.taobao_views import STATUS
 
@@ -19,8 +20,9 @@ Values = dict[str, Any]
 class Control:
     """One method per verb of `POST /_control/<verb>`; each takes and gives plain values. ValueError = wrong use."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, pushes: Pushes) -> None:
         self.gateway, self.market, self.accounts = gateway, gateway.market, gateway.accounts
+        self._pushes = pushes
         self.verbs: dict[str, Callable[[Values], Any]] = {
             "health": lambda _: {"ok": True},
             "pay": self.pay,
@@ -39,6 +41,7 @@ class Control:
             "faults": self.faults,
             "settings": self.settings,
             "stats": self.stats,
+            "pushes": self.pushes,
             "reset": self.reset,
             "mark": self.mark,
             "age": self.age,
@@ -239,6 +242,13 @@ class Control:
         if values.get("reset"):
             self.gateway.stats = Stats()
         return figures
+
+    def pushes(self, values: Values) -> Values:
+        """How the last push messages were answered, oldest first (status 0: not at all); `reset` forgets them."""
+        answers = list(self._pushes.answers)
+        if values.get("reset"):
+            self._pushes.answers.clear()
+        return {"answers": answers}
 
     def reset(self, values: Values) -> Values:
         """Forget orders, changes of goods, faults and figures; accounts and tokens stay."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,7 @@ class Market:
     def __init__(self, store: Store, settings: Settings, origin: str) -> None:
         self.store = store
         self.settings = settings
+        self.notify: Callable[[Order, str], None] = lambda order, event: None  # told what happened to an order
         self._timers: list[tuple[int, int]] = []
         goods = catalogue(origin)
         self.items = {(item.market, item.item_id): item for item in goods}
@@ -118,6 +120,7 @@ class Market:
             self._later(order, self.settings.build_seconds, action)
         self._later(order, self.settings.pay_deadline_seconds, "timeout")
         self.store.save_order(order)
+        self.notify(order, "made")
         return order
 
     def _line(self, want: Want) -> Line:
@@ -158,7 +161,7 @@ class Market:
 
     def pay(self, order: Order) -> bool:
         """Money arrives."""
-        return self._after(order, moves.pay(order, now_ms()), self.settings.ship_seconds, "ship")
+        return self._after(order, "paid", moves.pay(order, now_ms()), self.settings.ship_seconds, "ship")
 
     def ship(self, order: Order, line_ids: list[int] | None = None) -> bool:
         """The seller sends these lines (all by default) in one parcel."""
@@ -171,23 +174,25 @@ class Market:
             line_ids or [line.id for line in order.lines],
             now_ms(),
         )
-        return self._after(order, moves.ship(order, parcel, now_ms()), self.settings.sign_seconds, "sign")
+        done = moves.ship(order, parcel, now_ms())
+        event = "shipped" if order.status == "shipped" else "part_shipped"
+        return self._after(order, event, done, self.settings.sign_seconds, "sign")
 
     def sign(self, order: Order) -> bool:
         """The warehouse signs for every parcel on its way."""
-        return self._after(order, moves.sign(order, now_ms()), self.settings.complete_seconds, "complete")
+        return self._after(order, "signed", moves.sign(order, now_ms()), self.settings.complete_seconds, "complete")
 
     def complete(self, order: Order) -> bool:
         """The trade ends well."""
-        return self._after(order, moves.complete(order, now_ms()), -1, "")
+        return self._after(order, "completed", moves.complete(order, now_ms()))
 
     def close(self, order: Order, reason: str, line_ids: list[int] | None = None) -> bool:
         """The order (or some lines) ends without success; see `orders.CLOSE_REASONS`."""
-        return self._after(order, moves.close(order, reason, now_ms(), line_ids), -1, "")
+        return self._after(order, "closed", moves.close(order, reason, now_ms(), line_ids))
 
     def change_amount(self, order: Order, total: int) -> bool:
         """The seller asks another sum (fen)."""
-        return self._after(order, moves.change_amount(order, total, now_ms()), -1, "")
+        return self._after(order, "price", moves.change_amount(order, total, now_ms()))
 
     def touched(self, order: Order) -> None:
         """Something about the order was changed from outside."""
@@ -199,11 +204,13 @@ class Market:
         self._later(order, seconds, action, line_ids)
         self.store.save_order(order)
 
-    def _after(self, order: Order, done: bool, seconds: float, action: str) -> bool:
+    def _after(self, order: Order, event: str, done: bool, seconds: float = -1, action: str = "") -> bool:
+        """Keep what was done, tell of it, and let `action` follow after so many seconds."""
         if done:
             if seconds >= 0 and action:
                 self._later(order, seconds, action)
             self.store.save_order(order)
+            self.notify(order, event)
         return done
 
     def _later(self, order: Order, seconds: float, action: str, line_ids: list[int] | None = None) -> None:
@@ -254,11 +261,11 @@ class Market:
         elif action == "complete":
             self.complete(order)
 
-    @staticmethod
-    def _built(order: Order) -> None:
+    def _built(self, order: Order) -> None:
         for line in order.live():
             line.state = "unpaid"
         moves.touch(order, now_ms())
+        self.notify(order, "made")
 
     def _fail_build(self, order: Order) -> None:
         for line in order.live():

@@ -24,6 +24,7 @@ from autopurchase.sandbox.gateway import Gateway, pairs
 from autopurchase.sandbox.market import Market
 from autopurchase.sandbox.pages import page
 from autopurchase.sandbox.people import People
+from autopurchase.sandbox.pushes import Pushes
 from autopurchase.sandbox.settings import Settings
 from autopurchase.sandbox.store import Store
 
@@ -40,6 +41,7 @@ class Server:
         self.origin = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.market = Market(self.store, settings, self.origin)
         self.accounts = Accounts(self.store, settings)
+        self.pushes = Pushes(self.market, self.accounts)
         self.gateway = Gateway(self.market, self.accounts, self.abort, self.origin)
         config = uvicorn.Config(
             self.app(),
@@ -67,7 +69,7 @@ class Server:
 
     def app(self) -> Starlette:
         """All addresses."""
-        people = People(self.market, self.accounts, self.gateway, Control(self.gateway))
+        people = People(self.market, self.accounts, self.gateway, Control(self.gateway, self.pushes))
         return Starlette(
             routes=[
                 Route("/rest/{path:path}", self.gateway.taobao, methods=["GET", "POST"]),

@@ -23,6 +23,7 @@ class Settings:
     access_seconds: int = 0  # life of an access token; 0 = what the market usually gives
     refresh_seconds: int = 0
     code_seconds: int = 0
+    push_url: str = ""  # where changes of orders are pushed to, `/<market>` is added; empty = nowhere
     reference_filter: bool = True  # 1688: does the list honour outOrderId? (a field report doubts it)
     declined_apis: tuple[str, ...] = ()  # 1688: APIs the app has no permission for
 

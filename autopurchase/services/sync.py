@@ -93,9 +93,18 @@ def _request_lines(ctx: Context, tx: Connection, actor: Actor, numbers: Sequence
 
 
 def request_orders(
-    ctx: Context, tx: Connection, actor: Actor, orders: Mapping[int, Sequence[str]], call: str
+    ctx: Context,
+    tx: Connection,
+    actor: Actor,
+    orders: Mapping[int, Sequence[str]],
+    call: str,
+    *,
+    pushed: bool = False,
 ) -> list[int]:
-    """Ask the worker to read these orders (session id -> marketplace numbers); a run a session. ``call``: In."""
+    """Ask the worker to read these orders (session id -> marketplace numbers); a run a session. ``call``: In.
+
+    ``pushed``: the numbers came from outside, so that one the account does not have is passed over.
+    """
     actor.require(Role.OPERATOR)
     found = []
     for session_id, wanted in orders.items():
@@ -105,12 +114,17 @@ def request_orders(
             actor=actor.name,
             at=ctx.now(),
             call=call,
-            params={"orders": list(wanted)},
+            params={"orders": list(wanted), **({"pushed": True} if pushed else {})},
             session_id=session_id,
         )
         ctx.queue.carry_out(tx, "sync", run_id)
         found.append(run_id)
     return found
+
+
+def request_session(ctx: Context, tx: Connection, session: Row) -> int:
+    """Ask the worker for what changed in a session since the last time; the run that waits already, or a new one."""
+    return _request_one(ctx, tx, CLOCK, session, full=False)
 
 
 def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
@@ -168,12 +182,24 @@ def _pages(
     ctx: Context, provider: Provider, session: Row, params: dict[str, Any], until: datetime
 ) -> Iterator[Sequence[ProviderOrder]]:
     if "orders" in params:
-        yield from ([provider.get(number)] for number in params["orders"])
+        yield from (_named(provider, number, params) for number in params["orders"])
         return
     since = session["watermark"] - OVERLAP if session["watermark"] else until - FIRST_LOOK_BACK
     if params.get("full"):
         since = oldest_open(ctx, session["id"], since)
     yield from provider.changed_since(since, until)
+
+
+def _named(provider: Provider, number: str, params: dict[str, Any]) -> Sequence[ProviderOrder]:
+    """One order by its number. A number that was only pushed may be another account's: then nothing is read."""
+    try:
+        return [provider.get(number)]
+    except SessionRefused:
+        raise
+    except Refused:
+        if params.get("pushed"):
+            return []
+        raise
 
 
 def oldest_open(ctx: Context, session_id: int, since: datetime) -> datetime:

@@ -16,17 +16,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from autopurchase.domain.errors import BadInput
 
 #: a pooled connection used less than so many seconds ago is taken to be alive
 _SURE_SECONDS = 1.0
+#: the database refused or is away; whoever serves requests tells the caller to come again
+DatabaseFailure = DBAPIError
 #: a row of any query, by column name
 Row = RowMapping
 
-__all__ = ["Connection", "Database", "Row"]
+__all__ = ["Connection", "Database", "DatabaseFailure", "Row"]
 
 
 def _plain(value: object) -> object:

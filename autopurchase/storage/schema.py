@@ -766,11 +766,13 @@ push_message = Table(
     _text("topic"),
     Column("session_id", Id, ForeignKey("session.id"), nullable=True),
     _text("provider_order_id"),
+    _text("says"),  # the state of the order it claims: never believed, only used to see what needs no reading
     Column("state", Text, nullable=False),  # waiting, read, ignored
     _text("body"),  # redacted
     _time("received_at", null=False),
     Column("run_id", Id, ForeignKey("run.id"), nullable=True),  # the synchronisation that read the order again
     UniqueConstraint("provider", "key"),
+    Index("ix_push_message_session_received", "session_id", "received_at"),
     Index(
         "ix_push_message_waiting",
         "session_id",

@@ -1,6 +1,6 @@
 """Sessions: purchasing accounts, their health, authorisation and limits."""
 
-from autopurchase.ui import authorise, cells, guard, session_admin
+from autopurchase.ui import authorise, cells, guard, pushes, session_admin
 from autopurchase.ui.words import _
 
 person = guard.require("administrator")
@@ -11,3 +11,5 @@ with cells.cell(1, _("Purchasing accounts")):
     session_admin.listing(person)
 with cells.cell(2, _("Add a session"), note=_("Official interfaces only: no passwords are asked for or stored.")):
     session_admin.add_form(person)
+with cells.cell(3, _("Push messages"), note=_("Marketplaces may tell us at once when an order changes.")):
+    pushes.panel(person)

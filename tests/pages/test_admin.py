@@ -10,7 +10,7 @@ from autopurchase.domain.budget import Budget
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import sessions, sources
-from autopurchase.storage import schema
+from autopurchase.storage import pushes, schema
 from autopurchase.ui import authorise
 from autopurchase.ui.guard import Person
 from autopurchase.wiring import Workspace
@@ -118,3 +118,17 @@ def test_a_shop_is_added_by_the_form(workspace: Workspace) -> None:
 def test_the_rows_an_import_did_not_take_can_be_had(full: Workspace) -> None:
     labels = [button.proto.label for button in open_app(SOURCES).get("download_button")]
     assert "1 row not taken" in labels
+
+
+def test_the_page_says_whether_pushes_arrive(full: Workspace) -> None:
+    assert "pushed anything yet" in everything(open_app(SESSIONS))
+    view, now = sessions.listing(full.context, ROOT)[0], full.context.now()
+    with full.context.db.write() as tx:
+        for key, state in (("1", "read"), ("2", "ignored")):
+            pushes.add(
+                tx,
+                {"provider": view.provider, "key": key, "session_id": view.id, "state": state, "received_at": now},
+            )
+    shown = everything(open_app(SESSIONS))
+    assert "last one just now · 2 messages in 24 hours · 1 needed nothing" in shown
+    assert "nothing has come yet" in shown

@@ -16,7 +16,7 @@ LAYERS = [
     {"storage", "ports", "settings"},
     {"services", "reports", "engine", "providers", "sources", "sandbox"},
     {"wiring"},
-    {"following", "demo", "conformance"},
+    {"following", "demo", "conformance", "push"},
     {"ui"},
     {"__init__", "__main__", "api", "cli", "app", "pages"},
 ]

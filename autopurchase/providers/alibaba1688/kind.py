@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from autopurchase.domain.errors import SessionRefused, Unknown
 from autopurchase.domain.session import SessionConfig, Tokens
-from autopurchase.ports import Clock, Manifest, Pace, TokenStore
+from autopurchase.ports import Clock, Manifest, Pace, PushReader, TokenStore
 from autopurchase.providers.alibaba1688.adapter import Alibaba1688
 from autopurchase.providers.alibaba1688.client import Gateway
 from autopurchase.providers.alibaba1688.manifest import AUTHORIZE_URL, MANIFEST
 from autopurchase.providers.alibaba1688.options import options
+from autopurchase.providers.alibaba1688.pushes import Alibaba1688Push
 from autopurchase.providers.alibaba1688.translate import answers
 from autopurchase.providers.tokens import UtcClock
 
@@ -20,6 +21,7 @@ class Alibaba1688Kind:
     """See `ports.ProviderKind` for what each method means and raises."""
 
     manifest: Manifest = MANIFEST
+    push: PushReader | None = Alibaba1688Push()
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or UtcClock()

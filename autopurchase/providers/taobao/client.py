@@ -23,12 +23,13 @@ from autopurchase.domain.purchase import (
     PurchaseLine,
 )
 from autopurchase.domain.session import SessionConfig, Tokens
-from autopurchase.ports import Clock, Manifest, Pace, TokenStore
+from autopurchase.ports import Clock, Manifest, Pace, PushReader, TokenStore
 from autopurchase.providers.common import Call, Transport, origin
 from autopurchase.providers.lenient import as_int, as_list, as_text
 from autopurchase.providers.taobao import orders, previews
 from autopurchase.providers.taobao import translate as tr
 from autopurchase.providers.taobao.manifest import MANIFEST
+from autopurchase.providers.taobao.pushes import TaobaoPush
 from autopurchase.providers.tokens import Authorised, UtcClock
 
 T = TypeVar("T")
@@ -329,6 +330,7 @@ class TaobaoKind:
     """How to authorise and open sessions at Taobao Global."""
 
     manifest: Manifest = MANIFEST
+    push: PushReader | None = TaobaoPush()
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or UtcClock()

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("topic", sa.Text(), server_default="", nullable=False),
         sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("provider_order_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("says", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), server_default="", nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -67,6 +68,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_push_message")),
         sa.UniqueConstraint("provider", "key", name=op.f("uq_push_message_provider_key")),
     )
+    op.create_index("ix_push_message_session_received", "push_message", ["session_id", "received_at"], unique=False)
     op.create_index(
         "ix_push_message_waiting",
         "push_message",
