@@ -40,6 +40,7 @@ from autopurchase.services import (
     pushes,
     rates,
     readback,
+    reports,
     settle,
     sync,
     write_back,
@@ -163,6 +164,7 @@ class Worker:
             _quietly("import", lambda: import_orders.request_due(ctx))
             _quietly("dead imports", lambda: import_orders.fail_dead(ctx))
             _quietly("exchange rates", lambda: rates.fetch_due(ctx))
+            _quietly("sums of figures", lambda: reports.merge(ctx))
 
         @DBOS.workflow(name="nightly")
         def nightly(scheduled_at: object, context: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from autopurchase.reports import week_price
 from autopurchase.reports.look import Look
-from autopurchase.reports.week_data import span_of
+from autopurchase.reports.week_data import judged_in, span_of
 from autopurchase.reports.week_quality import LATE
 from autopurchase.reports.weeks import week
 from autopurchase.storage import move_lines
@@ -20,13 +20,10 @@ Row = Mapping[str, Any]
 
 
 def _spans(look: Look) -> list[Span]:
-    where, known = look.where, look.basis.as_of
-    if "learned" in where:
-        found = week(where["of_week"], look.basis.zone)
-        return [Span(found.start, found.end, known)]
+    where = look.where
     if "days" in where:
-        return [Span(datetime.fromisoformat(a), datetime.fromisoformat(b), known) for a, b in where["days"]]
-    return [span_of(week(where["week"], look.basis.zone), known)]
+        return [Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in where["days"]]
+    return [span_of(week(where.get("of_week", where["week"]), look.basis.zone))]
 
 
 def _moves(look: Look) -> Iterator[Row]:
@@ -99,7 +96,7 @@ def _cohort(look: Look) -> Iterator[Row]:
 def _judged(tracked: bool) -> Any:
     def found(look: Look) -> Iterator[Row]:
         limit = LATE if tracked else look.basis.sla
-        span = span_of(week(look.where["week"], look.basis.zone), look.basis.as_of, limit)
+        span = judged_in(week(look.where["week"], look.basis.zone), look.basis.as_of, limit)
         for move in move_lines.judged(look.tx, span, look.scope, int(limit.total_seconds()), tracked=tracked):
             yield _row(look, move, move["judged"], hit=bool(move["hit"]))
 

@@ -159,7 +159,7 @@ def restated(data: WeekData, frozen_flow: Mapping[str, Mapping[str, int]]) -> Sh
     opens = {}
     if data.filters.given() or not movements.known_late(data.tx, data.span):
         return Sheet("restated", "Restated since it was frozen", RESTATED, rows)
-    until = min(data.span.end, data.span.known_at)
+    until = min(data.span.end, data.basis.as_of)
     for report in movements.frozen(data.tx, "weekly"):
         week = week_of_name(report["period"], data.basis.zone)
         if week.start >= data.week.start:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -20,10 +20,14 @@ Row = Mapping[Any, Any]
 Opens = dict[tuple[int, str], Behind]
 
 
-def span_of(found: Week, known_at: datetime, shift: timedelta = timedelta()) -> Span:
-    """A week as a span that ends at the moment of the report; ``shift``: what is judged so long after it happened."""
-    end = min(found.end, known_at)
-    return Span(found.start - shift, max(found.start, end) - shift, known_at)
+def span_of(found: Week) -> Span:
+    """A week as a span."""
+    return Span(found.start, found.end)
+
+
+def judged_in(found: Week, as_of: datetime, after: timedelta) -> Span:
+    """What is judged in a week, so far: what happened so long before its moments."""
+    return Span(found.start - after, max(found.start, min(found.end, as_of)) - after)
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ class WeekData:
     def __init__(self, tx: Any, name: str, basis: Basis, filters: Filters) -> None:
         self.tx, self.basis, self.filters = tx, basis, filters
         self.week: Week = week(name, basis.zone)
-        self.span = span_of(self.week, basis.as_of)
+        self.span = span_of(self.week)
         self.scope: Scope = scopes.scope(tx, **filters.given())
         self.names: Names = scopes.names(tx)
         self.rates = Rates(tx, basis.currency)
@@ -109,14 +113,6 @@ class WeekData:
             "operator": lambda: row["operator"] or NOT_ASSIGNED,
         }
         return told[dimension]()
-
-    def earlier(self, count: int) -> Week:
-        """The week so many weeks before."""
-        return self.week.before(count)
-
-    def within(self, found: Week) -> Span:
-        """Another week, as known now."""
-        return replace(span_of(found, self.basis.as_of))
 
 
 def _whole(row: Row) -> Row:

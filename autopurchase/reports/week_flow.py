@@ -8,7 +8,7 @@ from typing import Any
 
 from autopurchase.reports.exact import PROVIDER_CURRENCY, share, yuan
 from autopurchase.reports.model import Behind, Column, Sheet
-from autopurchase.reports.week_data import Opens, Row, Sum, WeekData
+from autopurchase.reports.week_data import Opens, Row, Sum, WeekData, span_of
 from autopurchase.reports.weeks import Week
 from autopurchase.storage import movements
 
@@ -120,8 +120,8 @@ def cohort(data: WeekData) -> Sheet:
     rows: list[tuple[Any, ...]] = []
     opens: Opens = {}
     for back in reversed(range(COHORTS)):
-        week = data.earlier(back)
-        found = data.cohort if back == 0 else movements.cohort(data.tx, data.within(week), data.scope)
+        week = data.week.before(back)
+        found = data.cohort if back == 0 else movements.cohort(data.tx, span_of(week), data.scope)
         if not found and back:
             continue
         opens |= _cohort_opens(len(rows), week)

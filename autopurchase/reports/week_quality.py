@@ -9,7 +9,7 @@ from typing import Any
 from autopurchase.domain.causes import cause as cause_of
 from autopurchase.reports.exact import percentile, share
 from autopurchase.reports.model import Behind, Column, Sheet
-from autopurchase.reports.week_data import Opens, Row, WeekData, span_of
+from autopurchase.reports.week_data import Opens, Row, WeekData, judged_in
 from autopurchase.reports.week_flow import fates
 from autopurchase.storage import movements
 
@@ -81,10 +81,9 @@ def times(data: WeekData) -> Sheet:
 def yields(data: WeekData) -> Sheet:
     """Shares over everything old enough to be judged, the unfinished included."""
     sla, name = data.basis.sla, data.week.name
-    ready = movements.judged_ready(span_of(data.week, data.basis.as_of, sla), data.scope, int(sla.total_seconds()))
-    tracked = movements.judged_tracked(
-        span_of(data.week, data.basis.as_of, LATE), data.scope, int(LATE.total_seconds())
-    )
+    spans = [judged_in(data.week, data.basis.as_of, after) for after in (sla, LATE)]
+    ready = movements.judged_ready(spans[0], data.scope, int(sla.total_seconds()))
+    tracked = movements.judged_tracked(spans[1], data.scope, int(LATE.total_seconds()))
     pieces, _, _ = fates(data.cohort)
     shares = {
         "booked_in_time": (f"Booked within {data.basis.sla_hours} h", movements.judge(data.tx, ready), "pieces"),

@@ -110,9 +110,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """One consistent view; nothing may be written."""
+    def read(self, *, steady: bool = False) -> Iterator[Connection]:
+        """A view in which nothing may be written; a ``steady`` one is of one moment, whatever others commit."""
         with self.engine.connect().execution_options(read_only=True) as connection, connection.begin():
+            if steady and not self.sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield connection
 
     def reachable(self) -> str:

@@ -38,11 +38,10 @@ Rows = Sequence[RowMapping]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From ``start`` until before ``end``, as it was known at ``known_at``."""
+    """From ``start`` until before ``end``."""
 
     start: datetime
     end: datetime
-    known_at: datetime
 
 
 def columns(table: Any) -> dict[str, ColumnElement[Any]]:
@@ -57,9 +56,8 @@ def columns(table: Any) -> dict[str, ColumnElement[Any]]:
 
 
 def during(span: Span, scope: Scope, table: Any = movement) -> list[ColumnElement[bool]]:
-    """Conditions: effective in the span, known by then, in the scope."""
-    when = [table.c.at >= span.start, table.c.at < span.end, table.c.recorded_at <= span.known_at]
-    return [*when, *scope.on(columns(table))]
+    """Conditions: effective in the span, and in the scope."""
+    return [table.c.at >= span.start, table.c.at < span.end, *scope.on(columns(table))]
 
 
 def cube(connection: Connection, span: Span, scope: Scope) -> Rows:
@@ -107,12 +105,12 @@ _ended = movement.alias("ended")
 _bought = movement.alias("bought")
 
 
-def _outcomes(mine: Any, wanted: Sequence[Any], known_at: datetime) -> Select[Any]:
-    """``wanted`` of booked movements, each with how its booking was bought and how it ended, as known by then."""
+def _outcomes(mine: Any, wanted: Sequence[Any]) -> Select[Any]:
+    """``wanted`` of booked movements, each with how its booking was bought and how it ended."""
     same = (_bought.c.line_id == mine.c.line_id, _bought.c.generation == mine.c.generation)
     end = (_ended.c.line_id == mine.c.line_id, _ended.c.generation == mine.c.generation)
-    paid = and_(*same, _bought.c.kind == "bought", _bought.c.recorded_at <= known_at)
-    ended = and_(*end, _ended.c.kind.in_(("cancelled", "refunded")), _ended.c.recorded_at <= known_at)
+    paid = and_(*same, _bought.c.kind == "bought")
+    ended = and_(*end, _ended.c.kind.in_(("cancelled", "refunded")))
     return select(*wanted).select_from(mine.outerjoin(_bought, paid).outerjoin(_ended, ended))
 
 
@@ -139,7 +137,7 @@ def cohort(connection: Connection, span: Span, scope: Scope, by: Sequence[str] =
         func.coalesce(func.sum(_mine.c.goods_fen), 0).label("goods_fen"),
         func.max(_mine.c.at).label("youngest"),
     ]
-    query = _outcomes(_mine, [*keys, *sums], span.known_at)
+    query = _outcomes(_mine, [*keys, *sums])
     query = query.where(_mine.c.kind == "booked", *during(span, scope, _mine)).group_by(*keys)
     return connection.execute(query).mappings().all()
 
@@ -152,7 +150,7 @@ def cohort_lines(span: Span, scope: Scope) -> Select[Any]:
         "seller_id", "booking_id", "seconds", "waited",
     )  # fmt: skip
     wanted = [*(_mine.c[name] for name in names), _FATE, _REFUNDED, _UNDONE, released]
-    query = _outcomes(_mine, [*wanted, line.c.number, line.c.seller_name, booking.c.out_order_id], span.known_at)
+    query = _outcomes(_mine, [*wanted, line.c.number, line.c.seller_name, booking.c.out_order_id])
     query = query.join(line, line.c.id == _mine.c.line_id).outerjoin(booking, booking.c.id == _mine.c.booking_id)
     query = query.where(_mine.c.kind == "booked", *during(span, scope, _mine))
     return query.order_by(_mine.c.at, _mine.c.id)
@@ -206,12 +204,12 @@ def judged_ready(span: Span, scope: Scope, seconds: int) -> Select[Any]:
     in_time = (
         select(_later.c.id)
         .where(_later.c.line_id == movement.c.line_id, _later.c.kind == "booked", _later.c.waited <= seconds)
-        .where(_later.c.clock_at == clock, _later.c.at >= movement.c.at, _later.c.recorded_at <= span.known_at)
+        .where(_later.c.clock_at == clock, _later.c.at >= movement.c.at)
     )
     gone = (
         select(_left.c.id)
         .where(_left.c.line_id == movement.c.line_id, _left.c.kind == "withdrawn", _left.c.waited <= seconds)
-        .where(_left.c.clock_at == clock, _left.c.at >= movement.c.at, _left.c.recorded_at <= span.known_at)
+        .where(_left.c.clock_at == clock, _left.c.at >= movement.c.at)
         .where(_left.c.backlog < 0)
     )
     hit = case((exists(in_time), 1), else_=0).label("hit")
@@ -225,10 +223,8 @@ def judged_tracked(span: Span, scope: Scope, seconds: int) -> Select[Any]:
     """What was bought in the span, with ``hit``: not tracked within so many seconds; refunded before: left out."""
     same = (_later.c.line_id == movement.c.line_id, _later.c.generation == movement.c.generation)
     told = select(_later.c.id).where(*same, _later.c.kind == "tracked", _later.c.seconds <= seconds)
-    told = told.where(_later.c.recorded_at <= span.known_at)
     ended = (_left.c.line_id == movement.c.line_id, _left.c.generation == movement.c.generation)
     back = select(_left.c.id).where(*ended, _left.c.kind == "refunded", _left.c.seconds <= seconds)
-    back = back.where(_left.c.recorded_at <= span.known_at)
     hit = case((exists(told), 0), else_=1).label("hit")
     query = select(hit, movement.c.pieces.label("judged"), movement.c.id.label("movement_id"))
     query = query.where(movement.c.kind == "bought", *during(span, scope))
@@ -256,7 +252,7 @@ def releases(connection: Connection, span: Span, scope: Scope) -> tuple[int, int
     """(released, all) bookings of those booked in the span."""
     gone = case((_ended.c.reason == "release", _mine.c.booking_id))
     wanted = [func.count(gone.distinct()), func.count(_mine.c.booking_id.distinct())]
-    query = _outcomes(_mine, wanted, span.known_at)
+    query = _outcomes(_mine, wanted)
     hits, total = connection.execute(query.where(_mine.c.kind == "booked", *during(span, scope, _mine))).one()
     return int(hits), int(total)
 

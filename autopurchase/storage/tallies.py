@@ -52,6 +52,11 @@ def day_key(key: Key, zone: ZoneInfo) -> Key:
     return (start, *slot_key(key)[1:])
 
 
+def waiting(connection: Connection) -> bool:
+    """Whether there is anything to merge."""
+    return connection.execute(select(tally_delta.c.id).limit(1)).first() is not None
+
+
 def merge(connection: Connection, zone: str, limit: int = BATCH) -> int:
     """Merge differences, the oldest first; returns how many rows there were. To be repeated while it is ``limit``."""
     if connection.dialect.name == "postgresql":
