@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autopurchase.api.rows import NOTE, note_row
 from autopurchase.api.table import Table, html_table
 from autopurchase.api.who import local_actor
+from autopurchase.domain.errors import BadInput
 from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
@@ -162,6 +164,10 @@ class Run:
         found = self._cell()
         return f"<div><code>In [{self.number}]: {escape(found.run['call'])}</code>{cell.html(found)}</div>"
 
+    def export(self, path: str | Path) -> Path:
+        """Write the cell to ``path``: .ipynb, which does nothing again by itself, or .html. Raises BadInput."""
+        return _export(self._workspace, self._actor, [self.number], Path(path))
+
     def document(self) -> dict[str, Any]:
         """The cell whole, in plain values: call, state, result, out, lines, changes, rejects, notes."""
         found = self._cell()
@@ -175,6 +181,16 @@ class Run:
             "rejects": [cell.reject_row(row) for row in found.rejects],
             "notes": self.notes.rows,
         }
+
+
+def _export(workspace: Workspace, actor: Actor, numbers: Sequence[int], path: Path, title: str = "") -> Path:
+    kind = path.suffix.lower().removeprefix(".")
+    content = journal.export(workspace.context, actor, numbers, kind, title)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}).") from error
+    return path
 
 
 class Journal(Sequence[Run]):
@@ -203,6 +219,16 @@ class Journal(Sequence[Run]):
         found = journal.read(one._workspace.context, one._actor, [run.number for run in self._runs])
         by_number = {row["number"]: row for row in cell.listed(found)}
         return [by_number[run.number] for run in self._runs]
+
+    def export(self, path: str | Path, title: str = "") -> Path:
+        """Write the cells to ``path``, oldest first: .ipynb, which does nothing again by itself, or .html.
+
+        Raises BadInput for another ending, no cell, or more than 1,000.
+        """
+        if not self._runs:
+            raise BadInput("There is no cell to export.")
+        one = self._runs[0]
+        return _export(one._workspace, one._actor, [run.number for run in self._runs], Path(path), title)
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame."""

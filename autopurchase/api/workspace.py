@@ -94,6 +94,11 @@ class Workspace(LineWork, DeskWork):
         """The workspace's folder."""
         return self._opened.home
 
+    @property
+    def tag(self) -> str:
+        """The workspace's mark: in its references, and in what the journal exports."""
+        return self._opened.context.tag
+
     def __repr__(self) -> str:
         return f"Workspace {self.home}"
 
@@ -304,13 +309,17 @@ def line_status(word: str) -> LineStatus:
     return LineStatus(code)
 
 
-def connect(home: str | Path | None = None, *, database_url: str = "", demo: bool = False) -> Workspace:
+def connect(home: str | Path | None = None, *, database_url: str = "", demo: bool = False, tag: str = "") -> Workspace:
     """Open the workspace of ``home`` (default: AUTOPURCHASE_HOME, else ``./data``), making it on first use.
 
     ``demo``: when nothing is configured in it, make the demo workspace: a practice marketplace on this computer
-    with sessions and orders. Raises BadInput, saying what to do, when folder, database or key cannot be used.
+    with sessions and orders. ``tag``: the mark the workspace must have (`Workspace.tag`). Raises BadInput, saying what
+    to do, when folder, database or key cannot be used, or it is another workspace.
     """
     opened = wiring.open_workspace(environment(home, database_url))
+    if tag and opened.context.tag != tag:
+        opened.close()
+        raise BadInput(f"These cells are of the workspace {tag}, and {opened.home} is {opened.context.tag}.")
     if demo:
         practice.ensure_demo(opened)
     practice.attend(opened)

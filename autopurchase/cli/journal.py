@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
 from autopurchase.api.choosing import JournalFilters
-from autopurchase.api.runs import Run
+from autopurchase.api.runs import Journal, Run
 from autopurchase.cli.output import DONE, aligned, json_option, show
 from autopurchase.cli.shop import opened
 
 _LISTED = ("number", "kind", "state", "session", "actor", "at", "result")
+_MOST = 1_001  # one more than an export takes, so that too many are refused and none is left out unseen
 _OUTCOME = ("number", "outcome", "provider_order", "cause", "sentence")
 
 
@@ -74,6 +76,28 @@ def show_run(number: int, as_json: bool) -> int:
 def _notes(run: Run, document: dict[str, Any]) -> list[str]:
     return [f"Note by {note['actor'] or 'somebody'}, {note['at']:%Y-%m-%d %H:%M} UTC: {note['text']}"
             for note in document["notes"]]  # fmt: skip
+
+
+@journal.command("export")
+@click.argument("numbers", type=int, nargs=-1)
+@filter_options
+@click.option("--out", required=True, metavar="FILE", help="A notebook (.ipynb) or a page (.html).")
+@click.option("--title", default="", help="Its heading.")
+@json_option
+def export_runs(numbers: tuple[int, ...], out: str, title: str, as_json: bool, **given: Any) -> int:
+    """Write cells NUMBERS, or those that fit, to a file; a notebook does nothing again by itself when it is run."""
+    with opened() as shop:
+        found = Journal([shop.run(number) for number in numbers]) if numbers else shop.journal(_MOST, **filters(given))
+        path = found.export(Path(out).expanduser(), title or _titled(given))
+    told = f"{path} holds {len(found)} cell{'s' if len(found) != 1 else ''}."
+    show({"file": str(path), "cells": len(found)}, as_json, told)
+    return DONE
+
+
+def _titled(given: dict[str, Any]) -> str:
+    """``Journal, 2026-11-23``: of a day or a stretch of days; else it is named by its cells."""
+    days = list(dict.fromkeys(filter(None, (given["since"], given["until"]))))
+    return f"Journal, {' to '.join(days)}" if days else ""
 
 
 @journal.command("note")

@@ -61,6 +61,7 @@ class Cell:
     changes: Sequence[Mapping[Any, Any]] = ()
     rejects: Sequence[Mapping[Any, Any]] = ()
     notes: Sequence[Note] = ()
+    most: int = 5_000  # rows of each that are read
 
     @property
     def number(self) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor, Role
+from autopurchase.reports.journal.cell import MANY_SHOWN, MOST_SHOWN
 from autopurchase.services import notes
 from autopurchase.services.context import Context
 from autopurchase.storage import cells, journal, runs
@@ -15,10 +17,12 @@ from autopurchase.storage.journal import RunFilter
 
 __all__ = ["Cell", "RunFilter", "listing", "read"]
 
+#: file endings -> what writes them
+FILES = {"ipynb": "autopurchase.reports.journal.notebook", "html": "autopurchase.reports.journal.web"}
 #: cells read at once
 MOST_CELLS = 1_000
-#: lines, changes and rejects of one cell that are read
-MOST_ROWS = 2_000
+#: a few cells are read with every line, more of them with the first rows
+_FEW = 50
 
 
 def listing(ctx: Context, actor: Actor, wanted: RunFilter, *, limit: int = 20, before: int = 0) -> Sequence[Row]:
@@ -33,11 +37,12 @@ def read(ctx: Context, actor: Actor, run_ids: Sequence[int]) -> list[Cell]:
     actor.require(Role.VIEWER)
     if len(run_ids) > MOST_CELLS:
         raise BadInput(f"At most {MOST_CELLS:,} cells at once; these are {len(run_ids):,}. Narrow the filter.")
+    most = MOST_SHOWN if len(run_ids) <= _FEW else MANY_SHOWN
     with ctx.db.read() as tx:
         rows = journal.whole(tx, run_ids)
-        lines = cells.outcomes_of(tx, [row["id"] for row in rows if row["kind"] == "book"], MOST_ROWS)
-        changes = cells.changes_of(tx, [row["id"] for row in rows if row["kind"] not in ("book", "import")], MOST_ROWS)
-        rejects = cells.rejects_of(tx, [row["id"] for row in rows], MOST_ROWS)
+        lines = cells.outcomes_of(tx, [row["id"] for row in rows if row["kind"] == "book"], most)
+        changes = cells.changes_of(tx, [row["id"] for row in rows if row["kind"] not in ("book", "import")], most)
+        rejects = cells.rejects_of(tx, [row["id"] for row in rows], most)
     if missing := set(run_ids) - {row["id"] for row in rows}:
         raise BadInput(f"There is no run {min(missing)}.")
     signed = notes.of_runs(ctx, actor, run_ids)
@@ -48,9 +53,32 @@ def read(ctx: Context, actor: Actor, run_ids: Sequence[int]) -> list[Cell]:
             changes.get(row["id"], []),
             rejects.get(row["id"], []),
             signed.get(row["id"], []),
+            most,
         )
         for row in rows
     ]
+
+
+def export(
+    ctx: Context, actor: Actor, run_ids: Sequence[int], kind: str, title: str = "", *, newest_first: bool = False
+) -> bytes:
+    """These cells as a file: ``ipynb`` (a notebook that reads them again) or ``html``. Raises BadInput."""
+    if kind not in FILES:
+        raise BadInput(f"The journal leaves as .{' or .'.join(FILES)}, not as .{kind}.")
+    found = read(ctx, actor, run_ids)
+    if newest_first:
+        found.reverse()
+    write = import_module(FILES[kind]).write  # a notebook's library takes a while to load
+    content: bytes = write(found, title=title or _titled(found), tag=ctx.tag, as_of=ctx.now())
+    return content
+
+
+def _titled(found: Sequence[Cell]) -> str:
+    """``Journal, cell 12``, ``Journal, cells 12 to 40``."""
+    if len(found) < 2:
+        return f"Journal, cell {found[0].number}" if found else "Journal"
+    numbers = sorted(cell.number for cell in found)
+    return f"Journal, cells {numbers[0]} to {numbers[-1]}"
 
 
 def numbers_of(ctx: Context, run_id: int) -> list[str]:

@@ -21,7 +21,7 @@ METHODS = [
     "amend", "bind", "bind_of", "cancel", "cancel_of", "change_status", "close", "comment", "customer_answered",
     "demo_pay", "home", "import_file", "import_orders", "join", "journal", "lines", "make_demo", "make_ready",
     "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions", "settle",
-    "sources", "split", "status", "sync", "take_back", "unbind", "wait", "workers", "working",
+    "sources", "split", "status", "sync", "tag", "take_back", "unbind", "wait", "workers", "working",
 ]  # fmt: skip
 
 

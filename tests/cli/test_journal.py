@@ -23,3 +23,16 @@ def test_the_journal_is_listed_shown_and_noted(shell: Shell) -> None:
     assert (changed["text"], changed["changed"]) == ("no", True)
     assert shell("journal", "note", "2", "", "--instead-of", str(changed["id"])).out == "The cell has no note.\n"
     assert shell("journal", "show", "99").code == 2
+
+
+def test_the_journal_is_exported(shell: Shell) -> None:
+    shell.connect()
+    shell.import_orders(3)
+    file = shell.home.parent / "day.html"
+    said = shell("journal", "export", "--from", "1d", "--out", str(file), "--json").json
+    assert said == {"file": str(file), "cells": 1}
+    assert b"shop.import_file" in file.read_bytes()
+    book = shell.home.parent / "one.ipynb"
+    assert shell("journal", "export", "1", "--out", str(book)).code == 0
+    assert "if 1 in again:" in book.read_text(encoding="utf-8")
+    assert shell("journal", "export", "--kind", "rates", "--out", str(book)).code == 2

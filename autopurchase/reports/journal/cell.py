@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from autopurchase.domain.causes import cause
-from autopurchase.domain.journal import Cell
+from autopurchase.domain.journal import Cell, Note
 from autopurchase.reports.journal.tables import html_table, text_of
 
 OUTCOME = (
@@ -17,6 +17,8 @@ OUTCOME = (
 OUTCOME_HIDDEN = ("reference",)
 CHANGE = ("at", "number", "kind", "detail")
 REJECT = ("position", "reason", "row")
+#: rows of one table that a cell is read and shown with, of a few cells and of many
+MOST_SHOWN, MANY_SHOWN = 5_000, 500
 _OUTCOMES = {"confirmed": "booked", "queued": "waiting", "sending": "unknown"}
 
 
@@ -48,9 +50,14 @@ def tables(cell: Cell) -> list[Told]:
     found = [
         Told("Lines", [outcome_row(row) for row in cell.lines], shown),
         Told("Changes", [change_row(row) for row in cell.changes], CHANGE),
-        Told("Not taken", [reject_row(row) for row in cell.rejects], REJECT),
+        Told("Not taken", [reject_row(row) for row in cell.rejects], REJECT[:2]),
     ]
-    return [each for each in found if each.rows]
+    return [each._replace(title=_title(each, cell)) for each in found if each.rows]
+
+
+def _title(told: Told, cell: Cell) -> str:
+    """Says so when there are more than were read."""
+    return f"{told.title}, the first {len(told.rows):,}" if len(told.rows) >= cell.most else told.title
 
 
 def heading(cell: Cell) -> str:
@@ -59,11 +66,22 @@ def heading(cell: Cell) -> str:
     return f"{run['state']} · {result(cell)} · {run['actor']}, {text_of(run['created_at'])}"
 
 
-def html(cell: Cell) -> str:
-    """Out as HTML; every word in it is escaped."""
+def text(cell: Cell) -> str:
+    """Out in a few words."""
+    return f"Run {cell.number} · {cell.run['kind']} · {cell.run['state']} · {result(cell)}"
+
+
+def signature(note: Note) -> str:
+    """``anna, 2026-11-23 14:05 UTC, changed 2026-11-23 15:00 UTC``."""
+    changed = f", changed {text_of(note.wordings[-1].at)}" if note.changed else ""
+    return f"{note.actor or 'unsigned'}, {text_of(note.at)}{changed}"
+
+
+def html(cell: Cell, most: int = 60) -> str:
+    """Out as HTML, at most so many rows a table; every word in it is escaped."""
     parts = [f"<p>Out [{cell.number}]: {escape(heading(cell))}</p>"]
     for told in tables(cell):
-        parts.append(f"<p>{escape(told.title)}</p>{html_table(told.rows, told.columns)}")
+        parts.append(f"<p>{escape(told.title)}</p>{html_table(told.rows, told.columns, most)}")
     return f"<div>{''.join(parts)}</div>"
 
 
