@@ -84,7 +84,7 @@ def _ended(row: Mapping[str, Any], reading: ProviderOrder, at: datetime) -> Outc
     """The order waits for payment no longer: closed, or paid meanwhile."""
     if reading.state is ProviderState.CLOSED:
         return Outcome("confirmed", row, at, CancelState.CONFIRMED, reading, raw=row["raw"])
-    sentence = "It was paid meanwhile and is not cancelled: ask for a refund on the marketplace's site."
+    sentence = "Paid meanwhile: ask for a refund on the marketplace's site."
     return _refused(row, reading, at, "paid_meanwhile", sentence)
 
 

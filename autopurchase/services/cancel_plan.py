@@ -237,8 +237,9 @@ def _body(draft: _Draft, picked: set[str] | None, why: str) -> dict[str, Any]:
     rows = sorted(draft.rows, key=lambda row: ("cancel", "withdraw", "refuse").index(row["act"]))
     cancelled = [row for row in rows if row["act"] == "cancel"]
     acts = [row for row in rows if row["act"] != "refuse"]
-    extra = [row["order"] for row in cancelled if picked is not None and not picked.issuperset(numbers_of([row]))]
-    warnings = [f"Lines that were not picked go too, with {', '.join(extra[:5])}."] if extra else []
+    extra = [] if picked is None else [number for number in numbers_of(acts) if number not in picked]
+    more = f" and {len(extra) - 10} more" if len(extra) > 10 else ""
+    warnings = [f"Not picked, but on the same order: {', '.join(extra[:10])}{more}."] if extra else []
     return {
         "rows": rows,
         "why": why,

@@ -58,7 +58,7 @@ def end_runs(tx: Connection, run_ids: Iterable[int], now: datetime) -> None:
 
 
 def _counted(tx: Connection, run_id: int) -> tuple[int, dict[str, int]]:
-    """Provider orders of a run that are open, and the others: cancelled, refused, refused_paid."""
+    """Provider orders of a run that are open, and the others: cancelled, refused, refused_as_paid."""
     waiting, ended = 0, Counter[str]()
     for row in cancels.counts_of(tx, run_id):
         if CancelState(row["state"]) in OPEN:
@@ -66,5 +66,5 @@ def _counted(tx: Connection, run_id: int) -> tuple[int, dict[str, int]]:
         elif row["state"] == CancelState.CONFIRMED:
             ended["cancelled"] += row["orders"]
         else:
-            ended["refused_paid" if row["cause"] == "paid_meanwhile" else "refused"] += row["orders"]
+            ended["refused_as_paid" if row["cause"] == "paid_meanwhile" else "refused"] += row["orders"]
     return waiting, dict(ended)

@@ -44,7 +44,7 @@ def request(person: Person, choice: Choice) -> None:
 def button(person: Person, picked: Mapping[str, Pick]) -> None:
     """The button that plans the cancel of picked lines' orders."""
     st.button(
-        _(":red[Cancel at provider]"),
+        _(":red[Cancel at provider]") if picked else _("Cancel at provider"),
         icon=":material/cancel:",
         key="cancel-picked",
         disabled=not picked,

@@ -124,9 +124,9 @@ def _columns() -> dict[str, Any]:
         "provider_order": tables.link(_("Marketplace order"), 152),
         "amount": tables.money(_("Amount, CNY"), 98),
         "deadline": tables.text(_("Pay within"), 98, alignment="right"),
-        "tracking": tables.text(_("Tracking"), 134),
+        "tracking": tables.text(_("Tracking"), 112),
         "run": tables.link(_("Run"), 44, help=_("Opens the journal cell")),
-        "why": tables.text(_("Cause"), 112),
+        "why": tables.text(_("Cause"), 134),
     }
 
 
