@@ -18,6 +18,7 @@ from autopurchase.api.desk import DeskWork
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.line_work import LineWork
 from autopurchase.api.plans import Plan, fraction
+from autopurchase.api.reports import Reports, ReportTable, ReportView
 from autopurchase.api.rows import (
     BOUGHT,
     BOUGHT_HIDDEN,
@@ -38,7 +39,8 @@ from autopurchase.domain.order import LineStatus, PurchaseState
 from autopurchase.domain.roles import Actor
 from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
-from autopurchase.services import cancel_plan, import_orders, journal, plan, sessions, status, sync
+from autopurchase.reports import DIMENSIONS, Filters
+from autopurchase.services import cancel_plan, import_orders, journal, plan, reports, sessions, status, sync
 from autopurchase.services import lines as line_service
 from autopurchase.services.unbind import unbind
 from autopurchase.storage import lines as line_store
@@ -157,6 +159,30 @@ class Workspace(LineWork, DeskWork):
     def rates(self) -> Rates:
         """Exchange rates."""
         return Rates(self._opened, self.actor)
+
+    @property
+    def reports(self) -> Reports:
+        """Frozen reports, and what figures are based on."""
+        return Reports(self._opened, self.actor)
+
+    def weekly(self, week: str = "", **filters: str) -> ReportView:
+        """What a week (``2026-W47``; empty: the last one that is over) booked and bought. Raises BadInput.
+
+        ``filters``: source, provider, session, seller, operator.
+        """
+        report = reports.weekly(self._opened.context, self.actor, week, _report_filters(filters))
+        return ReportView(self._opened, self.actor, report)
+
+    def backlog(self, **filters: str) -> ReportView:
+        """What is paid and not bought, now. ``filters``: source, provider, session, seller, operator."""
+        report = reports.overview(self._opened.context, self.actor, _report_filters(filters))
+        return ReportView(self._opened, self.actor, report)
+
+    def trend(self, weeks: int = 12, **filters: str) -> ReportTable:
+        """The last weeks, one row each, oldest first."""
+        ctx = self._opened.context
+        sheet = reports.trend(ctx, self.actor, _report_filters(filters), weeks)
+        return ReportTable(sheet, reports.basis(ctx).zone)
 
     def status(self) -> dict[str, Any]:
         """The state of the workspace in figures: lines and bookings by state, unknown, orphans, sync ages."""
@@ -299,6 +325,12 @@ class Workspace(LineWork, DeskWork):
         if (price := given.get("max_price")) is not None:
             given["max_price"] = Decimal(price)
         return views.ReadyFilter(**given)
+
+
+def _report_filters(given: Mapping[str, str]) -> Filters:
+    if unknown := sorted(set(given) - set(DIMENSIONS)):
+        raise BadInput(f"A report is not restricted by {unknown[0]}; there are: {', '.join(DIMENSIONS)}.")
+    return Filters(**given)
 
 
 def line_status(word: str) -> LineStatus:

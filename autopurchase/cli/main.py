@@ -27,6 +27,7 @@ from autopurchase.cli import (
     line_changes,
     orders,
     push,
+    report,
     running,
 )
 from autopurchase.cli.output import DONE, REFUSALS, UNKNOWN, WRONG_USE, show
@@ -48,7 +49,7 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, binding.bind, *cancels.commands, conformance.conformance, push.push, desk.desk,
+    journal.journal, binding.bind, *cancels.commands, conformance.conformance, push.push, desk.desk, report.report,
 ):  # fmt: skip
     cli.add_command(command)
 

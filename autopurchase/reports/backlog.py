@@ -81,7 +81,9 @@ def backlog(tx: Any, basis: Basis, filters: Filters | None = None, cuts: Sequenc
     sheets += [found.health.sheet(), *(found.cut(name) for name in cuts)]
     figures = [*found.figures(), *found.aged.figures(), *found.owed.figures(), *found.health.figures()]
     by_name = {figure.name: figure for figure in figures}
-    return Report("backlog", "", basis, filters, by_name, {sheet.name: sheet for sheet in sheets})
+    return Report(
+        "backlog", "", basis, filters, by_name, {sheet.name: sheet.priced(basis.currency) for sheet in sheets}
+    )
 
 
 @dataclass(slots=True)

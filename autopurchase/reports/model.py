@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a sheet."""
+    """A column of a sheet. A report fills in the currency of money that has none of its own: the reporting currency."""
 
     name: str
     label: str
@@ -139,6 +139,12 @@ class Sheet:
         import pandas as pd
 
         return pd.DataFrame([list(row) for row in self.rows], columns=[column.name for column in self.columns])
+
+    def priced(self, currency: str) -> Sheet:
+        """The same with ``currency`` for every money column that names none."""
+        columns = [replace(each, currency=each.currency or currency) if each.unit == "money" else each
+                   for each in self.columns]  # fmt: skip
+        return replace(self, columns=tuple(columns))
 
     def cell(self, row: int, name: str) -> Any:
         """One value."""

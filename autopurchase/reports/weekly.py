@@ -51,7 +51,7 @@ def weekly(
         week_quality.hygiene(data),
         week_balance.restated(data, frozen or {}),
     ]
-    sheets = {sheet.name: sheet for sheet in made}
+    sheets = {sheet.name: sheet.priced(basis.currency) for sheet in made}
     return Report("weekly", data.week.name, basis, data.filters, _figures(sheets, basis), sheets)
 
 
