@@ -309,3 +309,21 @@ def test_undo_of_a_run_with_everything_in_it(world: World) -> None:
     held = {order["reference"] for order in world.orders()}
     assert not held & {row["out_order_id"] for row in world.bookings()[3:]}, "a withdrawn booking was sent"
     assert verify(world.ctx) == []
+
+
+def test_what_the_worker_began_to_send_meanwhile_is_left_and_named(world: World) -> None:
+    numbers = world.ready("taobao", 2)
+    run = world.book("taobao", numbers)
+    token = cancel_plan.request(world.ctx, ME, Choice(run=run))
+    assert [act for act, _, _ in rows(world, token)] == ["withdraw", "withdraw"]
+    with world.ctx.db.write() as tx:  # only the first is due
+        last = world.bookings()[1]["id"]
+        later = sa.update(schema.booking).where(schema.booking.c.id == last)
+        tx.execute(later.values(due_at=world.ctx.now().replace(year=2100)))
+    world.work("taobao")
+    undo = world.run(cancel_apply.apply(world.ctx, ME, token))
+    assert (undo["state"], undo["out"]) == ("done", {"withdrawn": 1, "left": 1})
+    assert undo["params"]["left"][0]["lines"] == numbers[:1]
+    assert [world.states([number]) for number in numbers] == [{("booked", "")}, {("ready", "withdrawn")}]
+    assert world.run(run)["state"] == "done"
+    honest(world)
