@@ -65,7 +65,7 @@ class Queue(Protocol):
 
 
 class Pace(Protocol):
-    """The session's call limiter, passed before every HTTP call of a session: `soon`, connect, `wait`, send."""
+    """The session's call limiter, passed before every HTTP call of a session: `soon`, connect, `wait`, send, `sent`."""
 
     def soon(self) -> None:
         """Reserve the next call slot of the session and sleep until shortly before it comes."""
@@ -73,6 +73,10 @@ class Pace(Protocol):
 
     def wait(self) -> None:
         """Sleep until the slot comes. Called right before the bytes leave: what is late here is given a new slot."""
+        ...
+
+    def sent(self) -> None:
+        """The bytes have left. Where that took too long after all, later calls are put off by as much."""
         ...
 
 

@@ -59,6 +59,9 @@ class CountingPace:
     def soon(self) -> None:
         """At any time."""
 
+    def sent(self) -> None:
+        """Whenever it was."""
+
     def wait(self) -> None:
         """Count one request, and keep the distance to the one before."""
         with self._lock:

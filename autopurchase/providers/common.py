@@ -37,7 +37,7 @@ from autopurchase.domain.errors import (
     Unknown,
 )
 from autopurchase.ports import Pace
-from autopurchase.providers.leaving import Leave, LeavingAdapter
+from autopurchase.providers.leaving import Hook, LeavingAdapter
 from autopurchase.providers.redaction import redacted
 
 T = TypeVar("T")
@@ -156,8 +156,8 @@ class Transport:
         self._pace = pace
         self._sleep = sleep
         self._own = threading.local()  # of a request under way: when it left
-        self._session = _http_session(self._origin, pool, self._leave)
-        self._writer = _http_session(self._origin, 1, self._leave)
+        self._session = _http_session(self._origin, pool, self._leave, self._left)
+        self._writer = _http_session(self._origin, 1, self._leave, self._left)
         self._written = 0.0  # time.monotonic() of the last answer to a write
 
     def read(self, build: Callable[[], Call], parse: Callable[[Answer], T], attempts: int = READ_ATTEMPTS) -> T:
@@ -212,6 +212,11 @@ class Transport:
             self._pace.wait()
         self._own.left = time.monotonic()
 
+    def _left(self) -> None:
+        """Everything has been sent."""
+        if self._pace is not None:
+            self._pace.sent()
+
     def _send(self, session: requests.Session, call: Call) -> Answer | _Failed:
         try:
             with session.request(
@@ -255,11 +260,11 @@ def origin(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _http_session(base: str, pool: int, leave: Leave) -> requests.Session:
+def _http_session(base: str, pool: int, leave: Hook, left: Hook) -> requests.Session:
     session = requests.Session()
     # no proxy on the way to this machine
     session.trust_env = urlsplit(base).hostname not in {"127.0.0.1", "localhost", "::1"}
-    session.mount(base, LeavingAdapter(leave, pool_connections=1, pool_maxsize=pool, max_retries=0))
+    session.mount(base, LeavingAdapter(leave, left, pool_connections=1, pool_maxsize=pool, max_retries=0))
     return session
 
 

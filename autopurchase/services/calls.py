@@ -81,6 +81,7 @@ class SessionPace:
     first: float | None = None  # when the reserved slot comes
     reserve: Callable[[Connection, float], float] | None = None
     lead: float = 0.0
+    slot: float = 0.0  # of the call that `wait` let go last
 
     def soon(self) -> None:
         """Sleep until shortly before this call's slot: time to connect, but an open connection must not wait long."""
@@ -98,10 +99,18 @@ class SessionPace:
             self.lead = max(0.0, self.lead - early / 2) if early > 0 else min(1.0, self.lead - 1.2 * early)
             time.sleep(max(0.0, early))
             if time.monotonic() - moment <= limits.LATE:
+                self.slot = moment
                 return
             moment = None
         sentence = "This machine is too busy to keep the session's pace: fewer things at once."
         raise NotSent(sentence, cause="throttled", retry_after=1.0)
+
+    def sent(self) -> None:
+        """Put later calls off by as much as this one was late: a busy machine may stop us on the last step, too."""
+        late = time.monotonic() - self.slot
+        if late > limits.LATE:
+            with self.ctx.db.write() as tx:
+                limits.put_off(tx, self.session_id, late)
 
     def _reserve(self) -> float:
         """When the next slot comes."""

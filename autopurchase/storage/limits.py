@@ -93,6 +93,12 @@ def reserve_call(connection: Connection, session_id: int, per_second: float, lea
     return float(slot_end) - gap + (ahead or _offset(connection, float(now)))
 
 
+def put_off(connection: Connection, session_id: int, seconds: float) -> None:
+    """Every slot not yet reserved comes ``seconds`` later: a call left its place by so much."""
+    mine = update(call_slot).where(call_slot.c.session_id == session_id)
+    connection.execute(mine.values(next_free=call_slot.c.next_free + seconds))
+
+
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:
     """No call of the session for ``seconds``: what a throttling provider asked for."""
     until = clock(connection) + seconds

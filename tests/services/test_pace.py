@@ -75,6 +75,17 @@ def test_a_machine_that_never_makes_it_in_time_sends_nothing(world: World) -> No
         pace.wait()
 
 
+def test_a_call_held_up_after_its_slot_puts_the_later_ones_off(world: World) -> None:
+    """Whatever held it up, the next call keeps its distance from when it really left."""
+    pace, key = SessionPace(world.ctx, world.session_id("taobao"), RATE), world.session_id("taobao")
+    pace.wait()
+    time.sleep(0.3)
+    left = time.monotonic()
+    pace.sent()
+    with world.ctx.db.write() as tx:
+        assert limits.reserve_call(tx, key, RATE) - left >= 1 / RATE
+
+
 def test_a_lease_ends_by_itself_and_is_taken_by_one(world: World) -> None:
     name = sessions.lease_name(world.session_id("taobao"))
     with world.ctx.db.write() as tx:
