@@ -18,10 +18,10 @@ LINE = (
 LINE_HIDDEN = ("order", "status", "purchase", "item_id", "item_url", "customer_comment", "operator_comment", "version")
 #: what a purchase adds to a line
 BOUGHT = (
-    "number", "purchase", "cause", "session", "provider_order", "provider_state", "total", "pay_deadline", "pay_url",
+    "number", "purchase", "cause", "session", "provider_order", "provider_state", "total", "pay_deadline",
     "title", "quantity", "customer", "run", "reference", "seen_at",
 )  # fmt: skip
-BOUGHT_HIDDEN = ("pay_url", "reference", "seen_at", "run")
+BOUGHT_HIDDEN = ("reference", "seen_at", "run")
 PLANNED = (
     "purchase", "number", "seller", "title", "configuration", "quantity", "price_seen", "price_now", "sum", "warnings",
 )  # fmt: skip
@@ -90,7 +90,6 @@ def bought_row(row: Mapping[Any, Any]) -> dict[str, Any]:
         "provider_state": row["provider_state"] or "",
         "total": None if total is None else Money(total, "CNY"),
         "pay_deadline": row["pay_deadline"],
-        "pay_url": row["pay_url"] or row["booking_pay_url"] or "",
         "title": row["title"],
         "quantity": row["quantity"],
         "customer": row["customer"],

@@ -99,11 +99,14 @@ def totals(ctx: Context, actor: Actor, wanted: PayFilter | None = None) -> Seque
         return pay.totals(tx, wanted or PayFilter(), ctx.now())
 
 
-def numbers_of_lines(ctx: Context, actor: Actor, lines: Sequence[str]) -> dict[str, int | None]:
-    """Unpaid orders of these lines and their totals."""
+def of_lines(ctx: Context, actor: Actor, lines: Sequence[str]) -> list[PayOrder]:
+    """Unpaid orders that these lines are booked in."""
     actor.require(Role.OPERATOR)
+    now = ctx.now()
     with ctx.db.read() as tx:
-        return {row["provider_order_id"]: row["total_fen"] for row in pay.orders_of_lines(tx, lines)}
+        rows = pay.orders_of_lines(tx, lines)
+        numbers = pay.lines_of(tx, [row["id"] for row in rows])
+    return [_view(row, numbers.get(row["id"], []), now) for row in rows]
 
 
 def approve(ctx: Context, actor: Actor, seen: Mapping[str, int | None], *, session: str = "") -> int:

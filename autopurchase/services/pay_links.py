@@ -164,7 +164,7 @@ def carry_out(ctx: Context, run_id: int) -> dict[str, int]:
         batches = pay.batches_of(tx, run_id)
         left_out = {number: why for row in batches for number, why in row["failed"].items()}
         counts = {
-            "links": sum(bool(row["url"]) for row in batches),
+            "pages": sum(bool(row["url"]) for row in batches),
             "orders": sum(len(row["provider_order_ids"]) for row in batches),
             "left_out": len(left_out),
         }

@@ -296,7 +296,6 @@ _PURCHASE = (
     booking.c.out_order_id,
     booking.c.state.label("booking_state"),
     booking.c.sentence,
-    booking.c.pay_url.label("booking_pay_url"),
     session.c.name.label("session"),
     session.c.provider.label("session_provider"),
     session.c.base_url.label("session_url"),
@@ -310,7 +309,6 @@ _PURCHASE = (
     provider_order.c.freight_fen,
     provider_order.c.pay_deadline,
     provider_order.c.deadline_assumed,
-    provider_order.c.pay_url,
     provider_order.c.seen_at,
 )
 

@@ -67,6 +67,14 @@ def entries() -> list[Entry]:
             Role.OPERATOR,
         ),
         Entry(
+            "pages/manage/pay.py",
+            _("Pay list"),
+            "pay",
+            "payments",
+            _("What is unpaid, what may be paid, and where"),
+            Role.OPERATOR,
+        ),
+        Entry(
             "pages/operate/order.py", _("Order"), "order", "receipt_long", _("Everything about one order"), Role.VIEWER
         ),
         Entry(

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from autopurchase.ui.workspace import context
+
 #: what is shown of a link column's address: everything after the ``#``
 AFTER_HASH = r"#(.*)$"
 #: marketplaces whose configurations are told by spec id; the others tell them by sku id
@@ -29,3 +31,13 @@ def to(page: str, shown: str, **query: str | int) -> str:
 def outside(url: str, shown: str | None) -> str:
     """A marketplace's address with the words to show; empty when it is no web address."""
     return f"{url.split('#')[0]}#{shown}" if url.startswith(("https://", "http://")) else ""
+
+
+def at_marketplace(provider: str, base_url: str, number: str, shown: str) -> str:
+    """Address of a provider order's page at its marketplace, with the words to show; empty when there is none."""
+    kind = context().providers.get(provider)
+    if kind is None:
+        return ""
+    if base_url != kind.manifest.default_base_url:  # a practice marketplace shows its orders itself
+        return outside(f"{base_url}/order/{number}", shown)
+    return outside(kind.manifest.order_url.format(order_id=number), shown)

@@ -12,11 +12,11 @@ import streamlit as st
 from autopurchase.domain.causes import cause
 from autopurchase.storage import views
 from autopurchase.storage.views import PurchasedFilter
-from autopurchase.ui import address, cancel_drawer, dialogs, feedback, picking, sync_panel, tables, unbinding
+from autopurchase.ui import address, cancel_drawer, dialogs, feedback, pay, picking, sync_panel, tables, unbinding
 from autopurchase.ui.guard import Person
-from autopurchase.ui.links import outside, to
+from autopurchase.ui.links import at_marketplace, to
 from autopurchase.ui.picking import Pick
-from autopurchase.ui.words import FIGURE_SPACE, _, left, padded, plural, sums
+from autopurchase.ui.words import FIGURE_SPACE, _, left, padded
 from autopurchase.ui.workspace import context, reading
 
 NAME = "bought"
@@ -55,7 +55,6 @@ def table(wanted: PurchasedFilter) -> dict[str, Pick]:
         place = min(int(st.session_state.get("bought_page") or 1), pages)
         rows = views.purchased_page(connection, wanted, limit=SIZE, offset=(place - 1) * SIZE)
         parcels = views.parcels_of(connection, [row["provider_order_key"] for row in rows if row["provider_order_key"]])
-    st.session_state["bought.pay"] = _pay_pages(rows)
     if not rows:
         st.info(_("Nothing here. Lines appear when they are booked on “Ready for purchase”."), icon=":material/inbox:")
         return {}
@@ -105,12 +104,7 @@ def _cells(row: Mapping[Any, Any], parcels: Sequence[Mapping[Any, Any]], now: da
 def order_link(row: Mapping[Any, Any]) -> str:
     """Address of a provider order's page at its marketplace, shown as its number; empty when there is none."""
     number = row["provider_order_id"]
-    kind = context().providers.get(row["session_provider"] or "")
-    if not number or kind is None:
-        return ""
-    if row["session_url"] != kind.manifest.default_base_url:  # a practice marketplace shows its orders itself
-        return outside(f"{row['session_url']}/order/{number}", number)
-    return outside(kind.manifest.order_url.format(order_id=number), number)
+    return at_marketplace(row["session_provider"] or "", row["session_url"] or "", number, number) if number else ""
 
 
 def _columns() -> dict[str, Any]:
@@ -130,20 +124,6 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def _pay_pages(rows: Sequence[Mapping[Any, Any]]) -> dict[str, tuple[str, str, int | None, datetime | None]]:
-    """Line number -> marketplace order, page where it is paid, amount in fen, deadline; of unpaid lines only."""
-    return {
-        row["number"]: (
-            row["provider_order_id"],
-            row["pay_url"] or row["booking_pay_url"] or order_link(row),
-            row["total_fen"],
-            row["pay_deadline"],
-        )
-        for row in rows
-        if row["purchase"] == "booked" and row["provider_order_id"]
-    }
-
-
 def actions(person: Person, picked: Mapping[str, Pick]) -> None:
     """What can be done with picked lines."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bought-actions"):
@@ -156,53 +136,9 @@ def actions(person: Person, picked: Mapping[str, Pick]) -> None:
             on_click=sync_panel.start_lines,
             args=(person, list(picked)),
         )
-        if st.button(_("Pages to pay at"), icon=":material/payments:", disabled=not picked, key="pay"):
-            _pay(picked)
+        if st.button(_("Pay list"), icon=":material/payments:", disabled=not picked, key="bought-pay"):
+            pay.open_with(person, list(picked))
         cancel_drawer.button(person, picked)
         unbinding.button(person, picked, NAME)
         feedback.last_run()
     cancel_drawer.show(person, NAME)
-
-
-def _pay(picked: Mapping[str, Pick]) -> None:
-    """Open the dialog with the pages where a person pays."""
-    st.dialog(_("Pages to pay at"), icon=":material/payments:", width="medium")(_pay_body)(list(picked))
-
-
-def _pay_body(numbers: Sequence[str]) -> None:
-    pages = st.session_state.get("bought.pay", {})
-    orders: dict[str, list[str]] = {}
-    for number in numbers:
-        if number in pages:
-            orders.setdefault(pages[number][0], []).append(number)
-    if not orders:
-        st.info(_("None of the picked lines waits for payment."))
-        return
-    found = [(order, lines, pages[lines[0]]) for order, lines in orders.items()]
-    due = sum(page[2] or 0 for _order, _lines, page in found)
-    st.markdown(f"**{plural('{n} unpaid order', '{n} unpaid orders', len(found))}** · **{sums({'CNY': due})}**")
-    st.caption(_("You pay at the marketplace, with its own sign-in. Afterwards, start a synchronization."))
-    now = context().now()
-    rows = [
-        {
-            "pay": outside(url, _("Pay")) if url else "",
-            "order": order,
-            "lines": ", ".join(lines),
-            "amount": padded(fen, "CNY"),
-            "deadline": left(deadline, now),
-        }
-        for order, lines, (_number, url, fen, deadline) in found
-    ]
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        height=tables.height(len(rows)),
-        alt=_("Unpaid orders"),
-        column_config={
-            "pay": tables.link(_("Page"), 60),
-            "order": tables.text(_("Marketplace order"), 170),
-            "lines": tables.text(_("Lines"), 160),
-            "amount": tables.money(_("Amount, CNY"), 104),
-            "deadline": tables.text(_("Pay within"), 110, alignment="right"),
-        },
-    )

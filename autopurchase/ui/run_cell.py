@@ -13,7 +13,7 @@ from autopurchase.domain.journal import Note
 from autopurchase.services import cancelled
 from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
-from autopurchase.ui import cancel_drawer, downloads, drawer, notes, tables
+from autopurchase.ui import cancel_drawer, downloads, drawer, notes, pay_pages, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.order import EVENTS, event_words
 from autopurchase.ui.words import _, plural, when, when_full
@@ -55,6 +55,8 @@ def body(person: Person, row: Row, outcomes: Sequence[Row], signed: Sequence[Not
         _bookings(row["id"])
     elif row["kind"] == "import":
         _rejects(row["id"])
+    elif row["kind"] in pay_pages.KINDS:
+        pay_pages.outcome_table(row)
     elif row["kind"] in cancelled.KINDS:
         cancel_drawer.outcome_table(row["id"])
     else:

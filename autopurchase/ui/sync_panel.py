@@ -45,7 +45,7 @@ def draw(person: Person) -> None:
             st.page_link("pages/admin/sessions.py", label=_("Add a session first"), icon=":material/key:")
     runs: list[int] = st.session_state.get(RUNS, [])
     if runs:
-        _progress(runs)
+        progress(runs)
 
 
 def start(person: Person) -> None:
@@ -68,7 +68,7 @@ def _watch(runs: list[int] | None, nothing: str) -> None:
         feedback.say("error", nothing)
 
 
-def _progress(runs: list[int]) -> None:
+def progress(runs: list[int]) -> None:
     """Live while anything runs; one more drawing of the page when all have ended."""
     if _open(runs):
         _live(runs)

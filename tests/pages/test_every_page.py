@@ -13,6 +13,7 @@ from tests.support.pages import APP, open_app
 
 PAGES = [
     "pages/manage/overview.py",
+    "pages/manage/pay.py",
     "pages/operate/ready.py",
     "pages/operate/purchased.py",
     "pages/operate/order.py",
@@ -67,6 +68,8 @@ def test_the_overview_counts_what_waits(full: Workspace) -> None:
         (Role.OPERATOR, "pages/operate/ready.py", True),
         (Role.VIEWER, "pages/operate/mapping.py", False),
         (Role.OPERATOR, "pages/operate/mapping.py", True),
+        (Role.VIEWER, "pages/manage/pay.py", False),
+        (Role.OPERATOR, "pages/manage/pay.py", True),
         (Role.OPERATOR, "pages/admin/sessions.py", False),
         (Role.ADMINISTRATOR, "pages/admin/sessions.py", True),
     ],

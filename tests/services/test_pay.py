@@ -68,7 +68,7 @@ def test_approved_orders_get_pages_and_are_bought_when_a_person_has_paid(world: 
     assert list(states.values()) == [PayState.APPROVED, PayState.APPROVED, PayState.WAITING]
     assert listed(world)[numbers[0]].approved_by == "boss"
 
-    assert links(world) == {"links": 1, "orders": 2, "left_out": 0, "why": {}}
+    assert links(world) == {"pages": 1, "orders": 2, "left_out": 0, "why": {}}
     (page,), left_out = pay_links.pages(world.ctx, MIA)
     assert (set(page.orders), left_out) == (set(numbers[:2]), [])
     assert page.total_fen == sum(seen[number] or 0 for number in numbers[:2])
@@ -180,7 +180,7 @@ def test_pages_come_in_the_marketplaces_size_and_a_run_that_was_killed_goes_on(w
     pages, _ = pay_links.pages(world.ctx, MIA)
     assert sorted(len(page.orders) for page in pages) == [2, 10]
     assert {number for page in pages for number in page.orders} == set(numbers)
-    assert (world.run(run)["done"], world.run(run)["out"]["links"]) == (12, 2)
+    assert (world.run(run)["done"], world.run(run)["out"]["pages"]) == (12, 2)
 
 
 def test_an_address_is_sealed_and_stands_in_no_cell_log_or_answer(

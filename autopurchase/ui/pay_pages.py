@@ -1,0 +1,167 @@
+"""Pages where a person pays, the orders that are on none, and what the overview says of deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from autopurchase.domain.pay import OVERDUE
+from autopurchase.domain.roles import Role
+from autopurchase.services import pay, pay_links
+from autopurchase.services.pay_links import LeftOut, PayPage
+from autopurchase.storage import pay as stored
+from autopurchase.storage.pay import PayFilter
+from autopurchase.ui import feedback, sync_panel, tables
+from autopurchase.ui.guard import Person
+from autopurchase.ui.words import _, ago, padded, plural, sums
+from autopurchase.ui.workspace import context, reading
+
+#: numbers of the runs whose progress is shown
+RUNS = "pay.runs"
+#: kinds of runs whose journal cell is drawn here
+KINDS = ("approve", "withdraw", "pay_links")
+_PAGE = "pages/manage/pay.py"
+
+
+def watch(runs: Sequence[int]) -> None:
+    """Show how far these runs are."""
+    st.session_state[RUNS] = list(runs)
+
+
+def synchronise(person: Person, numbers: Sequence[str], session: str = "") -> None:
+    """Callback: ask the worker to read these orders again."""
+    runs = feedback.attempt(lambda: pay.synchronise(context(), person.actor, numbers, session=session))
+    if runs:
+        watch(runs)
+
+
+def draw(person: Person) -> None:
+    """Progress of what was asked for, the pages, and what is on none of them."""
+    if runs := st.session_state.get(RUNS):
+        sync_panel.progress(runs)
+    pages, left_out = pay_links.pages(context(), person.actor)
+    if not pages and not left_out:
+        st.caption(_("No payment page yet: approve orders, then get their pages."))
+    with st.grid(3, min_column_width=300, gap="small"):
+        for place, page in enumerate(pages):
+            _page(person, page, place)
+    if left_out:
+        _left_out(left_out)
+
+
+def _page(person: Person, page: PayPage, place: int) -> None:
+    with st.container(border=True, gap="xsmall", height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{page.session}**", width="content")
+            st.caption(_("fetched {ago}").format(ago=ago(page.at, context().now())))
+        count = plural("Pay {n} order", "Pay {n} orders", len(page.orders))
+        st.link_button(
+            f"{count} · {sums({'CNY': page.total_fen})}",
+            page.url,
+            type="primary",
+            icon=":material/open_in_new:",
+            width="stretch",
+            help=_("Opens the marketplace: you pay there, with its own sign-in"),
+        )
+        st.button(
+            _("Paid: start synchronization"),
+            icon=":material/sync:",
+            key=f"paid-{place}",
+            on_click=synchronise,
+            args=(person, list(page.orders), page.session),
+            width="stretch",
+        )
+        with st.expander(plural("{n} order number", "{n} order numbers", len(page.orders))):
+            st.code("\n".join(page.orders), language=None)
+
+
+def _left_out(rows: Sequence[LeftOut]) -> None:
+    st.markdown(f"**{plural('{n} order is on no page', '{n} orders are on no page', len(rows))}**")
+    st.dataframe(
+        pd.DataFrame([{"order": row.number, "session": row.session, "why": _(row.why)} for row in rows]),
+        hide_index=True,
+        height=tables.height(len(rows)),
+        alt=_("Orders on no payment page"),
+        column_config={
+            "order": tables.text(_("Marketplace order"), 170),
+            "session": tables.text(_("Session"), 110),
+            "why": tables.text(_("Why"), "large"),
+        },
+    )
+
+
+def outcome_table(run: Mapping[Any, Any]) -> None:
+    """What a run of the pay list did to each order."""
+    with reading() as connection:
+        rows = _outcomes(connection, run)
+    if not rows:
+        return
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=tables.height(len(rows)),
+        alt=_("What became of each order"),
+        column_config={
+            "order": tables.text(_("Marketplace order"), 170),
+            "amount": tables.money(_("Amount, CNY"), 110),
+            "what": tables.text(_("What became of it"), "large"),
+        },
+    )
+
+
+def _outcomes(connection: Any, run: Mapping[Any, Any]) -> list[dict[str, str]]:
+    if run["kind"] == "pay_links":
+        batches = stored.batches_of(connection, run["id"])
+        on_pages = [number for row in batches for number in row["provider_order_ids"]]
+        why = {number: text for row in batches for number, text in row["failed"].items()}
+        done = [{"order": number, "amount": "", "what": _("On a payment page")} for number in on_pages]
+        return done + [{"order": number, "amount": "", "what": _(text)} for number, text in why.items()]
+    if run["kind"] == "withdraw":
+        words = _("Approval withdrawn")
+        return [{"order": number, "amount": "", "what": words} for number in run["params"]["orders"]]
+    return [
+        {
+            "order": row["provider_order_id"],
+            "amount": padded(row["amount_fen"], "CNY"),
+            "what": _("Withdrawn by {person}").format(person=row["withdrawn_by"])
+            if row["withdrawn_at"]
+            else _("Approved"),
+        }
+        for row in stored.approvals_of(connection, run["id"])
+    ]
+
+
+def warnings(person: Person) -> None:
+    """On the overview: what is overdue or expires soon; each opens the pay list with the same orders."""
+    found = _soon()
+    shown = {soon: found[soon] for soon in (OVERDUE, "6h", "24h") if found[soon]}
+    if not shown:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="pay-warnings"):
+        for soon, count in shown.items():
+            text = _words(soon, count)
+            if person.role >= Role.OPERATOR:
+                st.page_link(_PAGE, label=text, icon=":material/alarm:", query_params={"pay_soon": soon})
+            else:
+                st.markdown(text)
+
+
+def _words(soon: str, count: int) -> str:
+    if soon == OVERDUE:
+        text = plural("{n} unpaid order is overdue", "{n} unpaid orders are overdue", count)
+        return f":red[**{text}**] {_(':gray[usually expired: synchronise first]')}"
+    if soon == "6h":
+        return f":orange[**{plural('{n} order expires within 6 h', '{n} orders expire within 6 h', count)}**]"
+    return f":orange[{plural('{n} order expires within 24 h', '{n} orders expire within 24 h', count)}]"
+
+
+@st.cache_data(ttl=5, max_entries=1, show_spinner=False)
+def _soon() -> dict[str, int]:
+    """Counted once for every tab that asks within five seconds."""
+    with reading() as connection:
+        rows = stored.totals(connection, PayFilter(), context().now())
+    columns = {OVERDUE: OVERDUE, "6h": "within_6h", "24h": "within_24h"}
+    return {soon: sum(int(row[column]) for row in rows) for soon, column in columns.items()}
