@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
@@ -29,7 +30,9 @@ Chart: TypeAlias = go.Figure
 def of(report: Report, trend: Sheet | None = None, theme: str = "light") -> dict[str, Chart]:
     """The charts that this report has something to say in, by name."""
     sheets = {**report.sheets, **({"trend": trend} if trend else {})}
-    found = {name: make(sheets[name], theme) for name, make in CHARTS.items() if sheets.get(name) and sheets[name].rows}
+    made: dict[str, Callable[[Sheet, str], Chart | None]] = dict(CHARTS)
+    made["variance"] = partial(variance, code=report.basis.currency)
+    found = {name: make(sheets[name], theme) for name, make in made.items() if sheets.get(name) and sheets[name].rows}
     return {name: chart for name, chart in found.items() if chart is not None}
 
 
@@ -129,13 +132,11 @@ def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
     return finished
 
 
-def variance(sheet: Sheet, theme: str = "light") -> Chart | None:
+def variance(sheet: Sheet, theme: str = "light", code: str = "CNY") -> Chart | None:
     """From the price when the customer paid to the price booked, part by part."""
     rows = {row["what"]: row for row in _rows(sheet)}
     if not {"reference", "price", "currency", "booked"} <= set(rows) or not rows["reference"]["value"]:
         return None
-    column = next(column for column in sheet.columns if column.name == "value")
-    code = column.currency
     more = rows["variance"]["value"] or Decimal(0)
     share = text(abs(Decimal(more) / rows["reference"]["value"]), "share")
     said = f"{share} more" if more > 0 else f"{share} less" if more < 0 else "as much"
@@ -191,7 +192,7 @@ def _apart(row: Mapping[str, Any], series: Sequence[tuple[str, str, str]]) -> li
     top = max([*(abs(row[part[1]]) for part in series), 1])
     found, below = [], float("-inf")
     for part in ranked:
-        at = row[part[1]] / top * 200  # a plot is some 200 pixels high
+        at = row[part[1]] / top * 150  # a plot is some 150 pixels high
         place = max(at, below + 16)
         found.append((round(place - at), part))
         below = place
@@ -221,11 +222,10 @@ def _rows(sheet: Sheet) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in sheet.rows]
 
 
-#: sheet -> its chart
+#: sheet -> its chart; the one of prices needs the reporting currency too
 CHARTS: Mapping[str, Callable[[Sheet, str], Chart | None]] = {
     "ages": ages,
     "causes": causes,
     "trend": trend,
     "cohort": cohort,
-    "variance": variance,
 }

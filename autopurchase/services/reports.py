@@ -20,8 +20,8 @@ from autopurchase.reports import weekly as weekly_figures
 from autopurchase.reports.weeks import week as week_named
 from autopurchase.reports.weeks import week_of, zone_of
 from autopurchase.services.context import Context
+from autopurchase.storage import journal, runs, standing, tallies, views, workspace
 from autopurchase.storage import reports as store
-from autopurchase.storage import runs, standing, tallies, workspace
 from autopurchase.storage.database import Connection
 
 if TYPE_CHECKING:
@@ -167,6 +167,30 @@ def lines(ctx: Context, actor: Actor, report: Report, behind: Behind, *, limit: 
     actor.require(Role.VIEWER)
     with ctx.db.read(steady=True) as tx:
         return line_figures.lines_behind(tx, behind, report.basis, report.filters, limit=limit)
+
+
+def rows(
+    ctx: Context, actor: Actor, behind: Behind, found: Basis, filters: Filters
+) -> tuple[list[line_figures.Row], Any]:
+    """The lines behind a number that an address names, and the number counted once more. Raises BadInput."""
+    actor.require(Role.VIEWER)
+    with ctx.db.read(steady=True) as tx:
+        opened = line_figures.rows_behind(tx, behind, found, filters)
+    return opened, line_figures.recount(behind, opened, found.currency)
+
+
+def names(ctx: Context, actor: Actor) -> dict[str, list[str]]:
+    """What menus of filters offer, by dimension; sellers are too many and are typed."""
+    actor.require(Role.VIEWER)
+    with ctx.db.read() as tx:
+        known = views.names(tx)
+        operators = journal.actors(tx)
+    return {
+        "source": known["sources"],
+        "provider": sorted(ctx.providers),
+        "session": known["sessions"],
+        "operator": operators,
+    }
 
 
 # --- freezing ---

@@ -37,6 +37,7 @@ class Entry:
     icon: str
     help: str
     role: Role
+    hidden: bool = False  # opened from other pages, not from the menu
 
 
 def entries() -> list[Entry]:
@@ -49,6 +50,23 @@ def entries() -> list[Entry]:
             "monitoring",
             _("How much waits, how old it is, what is stuck"),
             Role.VIEWER,
+        ),
+        Entry(
+            "pages/manage/weekly.py",
+            _("Weekly"),
+            "weekly",
+            "calendar_view_week",
+            _("What was booked and what was bought, week by week"),
+            Role.VIEWER,
+        ),
+        Entry(
+            "pages/manage/lines.py",
+            _("Lines behind a number"),
+            "lines",
+            "table_rows",
+            _("What a figure is made of"),
+            Role.VIEWER,
+            hidden=True,
         ),
         Entry(
             "pages/operate/ready.py",
@@ -133,6 +151,7 @@ def pages_for(person: Person) -> list[st.Page]:
             icon=f":material/{entry.icon}:",
             help=entry.help,
             default=place == 0,
+            visibility="hidden" if entry.hidden else "visible",
         )
         for place, entry in enumerate(allowed)
     ]

@@ -14,6 +14,8 @@ from tests.support.pages import APP, open_app
 PAGES = [
     "pages/manage/overview.py",
     "pages/manage/pay.py",
+    "pages/manage/weekly.py",
+    "pages/manage/lines.py",
     "pages/operate/ready.py",
     "pages/operate/purchased.py",
     "pages/operate/order.py",
@@ -86,7 +88,7 @@ def test_a_page_stops_for_who_may_not_see_it(
 
 def test_the_menu_shows_what_the_role_allows() -> None:
     viewer = [entry.path for entry in guard.entries() if Role.VIEWER >= entry.role]
-    assert viewer == ["overview", "order", "journal"]
+    assert viewer == ["overview", "weekly", "lines", "order", "journal"]
 
 
 def test_nobody_beyond_this_computer_is_let_in(workspace: Workspace) -> None:
