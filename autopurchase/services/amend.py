@@ -59,7 +59,7 @@ def amend(
         note = {"reason": reason.strip(), "by": actor.name, "at": ctx.now().isoformat()}
         values = rules.changed(row, changes, note)
         events = [_told(row, values, reason.strip()), *_freed(row, values, reason.strip())]
-        if ask_customer:
+        if ask_customer and row["status"] != LineStatus.PRICE_CONFIRMATION:
             events.append(_ask(row, reason.strip()))
         call = code.call("shop.amend", row["number"], reason.strip(), **_said(change, ask_customer))
         return _write(ctx, tx, actor, row, values, events, call)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autopurchase.domain.binding import Offered, Wanted, assign, candidates
+from autopurchase.domain.causes import cause
 from autopurchase.domain.errors import AutopurchaseError, BadInput, LimitReached, Refused, SessionRefused
 from autopurchase.domain.order import LineStatus
 from autopurchase.domain.plan import plan_hash
@@ -25,7 +26,7 @@ from autopurchase.services.calls import call_lease, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.plan import carry_out_check, progress, usable
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import bindings, lines, plans, provider_orders, sessions
+from autopurchase.storage import bindings, cancels, lines, plans, provider_orders, sessions
 from autopurchase.storage.database import Connection, Row
 
 #: of one plan: orders, lines that are named, and lines that are looked at when none is named
@@ -224,7 +225,8 @@ def _unread(ctx: Context, config: SessionConfig, number: str, error: Autopurchas
     others = [name for name in elsewhere if name != config.name]
     if others:
         return bind_rows.no(number, "other_account", f"It is session {others[0]}'s: bind it through that one.")
-    return bind_rows.no(number, "no_such_order", f"Session {config.name} has no such order: {error.sentence}")
+    code = "no_such_order" if cause(error.cause).holds else error.cause
+    return bind_rows.no(number, code, f"Session {config.name}: {error.sentence}")
 
 
 def _keep(ctx: Context, tx: Connection, config: SessionConfig, readings: Sequence[ProviderOrder]) -> dict[str, int]:
@@ -251,6 +253,8 @@ def _refusal(tx: Connection, config: SessionConfig, reading: ProviderOrder) -> d
     if run is not None:
         sentence = f"We placed it ourselves in run {run}, and its outcome is not settled yet: settle that first."
         return bind_rows.no(number, "order_unsettled", sentence)
+    if cancels.open_of(tx, [row["order_key"] for row in stored if row["session"] == config.name]):
+        return bind_rows.no(number, "cancel_asked", "A cancel of it is under way: wait for what becomes of it.")
     if not reading.lines:
         return bind_rows.no(number, "no_such_order", "The marketplace tells nothing of what is in it: try again later.")
     return None

@@ -16,7 +16,7 @@ from autopurchase.services.bind import spare_pieces
 from autopurchase.services.context import Context
 from autopurchase.services.import_rules import FREE
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import bindings, bookings, lines, plans, runs, sessions, write_backs
+from autopurchase.storage import bindings, bookings, cancels, lines, plans, runs, sessions, write_backs
 from autopurchase.storage.database import Connection, Row
 
 PlannedRow = Mapping[str, Any]
@@ -94,6 +94,9 @@ def _still_free(tx: Connection, provider: str, chosen: Sequence[PlannedRow]) -> 
             raise Drifted(f"Order {number} was bound through session {row['session']} meanwhile: match again.")
     if run := next(iter(bindings.unsettled(tx, [row["reference"] for row in orders.values()]).values()), None):
         raise Drifted(f"An order belongs to run {run}, whose outcome is not settled yet: settle that first.")
+    if open_cancels := cancels.open_of(tx, sorted(keys)):
+        number = orders[next(iter(open_cancels))]["provider_order_id"]
+        raise Drifted(f"A cancel of order {number} is under way: wait for what becomes of it.")
     _enough(tx, chosen)
     return orders
 

@@ -36,8 +36,8 @@ def button(person: Person, picked: Mapping[str, Pick]) -> None:
 
 
 def session_of(person: Person, picked: Mapping[str, Pick]) -> str:
-    """The session that fits the picks best."""
-    view = session_choice.chosen(person, picked)
+    """The session that fits the picks best; without picks a person chooses."""
+    view = session_choice.chosen(person, picked) if picked else None
     return view.name if view else ""
 
 
@@ -48,6 +48,11 @@ def open_form(lines: Sequence[str], session: str = "", orders: str = "") -> None
     st.session_state[OPEN] = {"lines": list(lines), "orders": orders, "session": session, "token": ""}
     for key in (_TEXT, _SESSION):
         st.session_state.pop(key, None)
+
+
+def is_open() -> bool:
+    """Whether `show` would draw the drawer."""
+    return OPEN in st.session_state
 
 
 def show(person: Person, table: str = "") -> None:
@@ -164,9 +169,16 @@ def _form(person: Person, wanted: Mapping[str, Any]) -> None:
 
 def _session(sessions: Sequence[SessionView], wanted: str) -> None:
     names = {view.name: f"{view.name} · {view.label}" for view in sessions}
-    if wanted in names:
-        st.session_state.setdefault(_SESSION, wanted)
-    st.selectbox(_("Session whose orders they are"), list(names), key=_SESSION, format_func=lambda name: names[name])
+    first = wanted if wanted in names else next(iter(names)) if len(names) == 1 else None
+    st.session_state.setdefault(_SESSION, first)
+    st.selectbox(
+        _("Session whose orders they are"),
+        list(names),
+        index=None,
+        key=_SESSION,
+        format_func=lambda name: names[name],
+        placeholder=_("choose the account at which they were ordered"),
+    )
 
 
 def _what_was_read(found: Pasted) -> None:
@@ -199,19 +211,20 @@ def _match(person: Person, lines: Sequence[str]) -> None:
         if not found.orders:
             raise BadInput(_("Paste at least one number of an order at the marketplace."))
         named = list(dict.fromkeys([*lines, *found.lines]))
-        session = str(st.session_state[_SESSION])
-        return request(person, session, orders=found.orders, lines=named, pairs=found.pairs)
+        return request(person, orders=found.orders, lines=named, pairs=found.pairs)
 
     _opened(feedback.attempt(ask), text)
 
 
 def _find(person: Person, lines: Sequence[str]) -> None:
-    session = str(st.session_state[_SESSION])
-    _opened(feedback.attempt(lambda: request(person, session, lines=lines)), "")
+    _opened(feedback.attempt(lambda: request(person, lines=lines)), "")
 
 
-def request(person: Person, session: str, **wanted: Any) -> str:
-    """Ask the worker to read and compare; the plan's token."""
+def request(person: Person, **wanted: Any) -> str:
+    """Ask the worker to read and compare; the plan's token. Raises BadInput."""
+    session = st.session_state.get(_SESSION)
+    if not session:
+        raise BadInput(_("Choose the session whose orders they are."))
     return bind.request(context(), person.actor, session, in_worker=True, **wanted)
 
 

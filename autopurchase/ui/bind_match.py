@@ -36,8 +36,9 @@ def draw(person: Person, view: PlanView, table: str) -> None:
     else:
         picked = _table(view.token, body["rows"])
         chosen = [row for row in body["rows"] if row["number"] in picked]
-        _reasons(chosen)
-        _confirm(person, view, chosen, table)
+        if any(row["fit"] != "short" for row in body["rows"]):
+            _reasons(chosen)
+            _confirm(person, view, chosen, table)
         _short(person, view)
     _left_out(body["left_out"])
     _candidates(body["candidates"], body["rows"])

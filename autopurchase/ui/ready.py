@@ -13,7 +13,18 @@ from autopurchase.domain.mapping import NEEDS_MAPPING
 from autopurchase.storage import views
 from autopurchase.storage.database import Connection
 from autopurchase.storage.views import ReadyFilter
-from autopurchase.ui import dialogs, drawer, feedback, line_actions, mapping, picking, session_choice, tables, words
+from autopurchase.ui import (
+    bind,
+    dialogs,
+    drawer,
+    feedback,
+    line_actions,
+    mapping,
+    picking,
+    session_choice,
+    tables,
+    words,
+)
 from autopurchase.ui.guard import Person
 from autopurchase.ui.links import outside, to
 from autopurchase.ui.order import why
@@ -54,7 +65,7 @@ def lines(person: Person, wanted: ReadyFilter) -> None:
 
 @st.fragment
 def _lines(person: Person, wanted: ReadyFilter) -> None:
-    if not st.session_state.pop(_WHOLE, False) and (feedback.waiting() or drawer.is_open()):
+    if not st.session_state.pop(_WHOLE, False) and (feedback.waiting() or drawer.is_open() or bind.is_open()):
         st.rerun()  # a button's callback has something to show that stands outside of here
     with feedback.shown():
         picked = table(wanted)

@@ -49,8 +49,6 @@ def open_drawer(page: Page, demo: App, order: str, numbers: list[str]) -> None:
     page.get_by_role("option", name=re.compile("^main")).click()
     settle(page)
     page.locator(".st-key-bind-orders textarea").fill("\n".join(f"{order}  {number}" for number in numbers))
-    page.keyboard.press("Control+Enter")
-    settle(page)
     page.locator(".st-key-bind-match button").first.click()
     page.locator(".st-key-bind-confirm button").first.wait_for(timeout=60_000)
     settle(page)

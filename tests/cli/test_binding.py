@@ -55,7 +55,7 @@ def test_what_is_typed_wrongly(shell: Shell) -> None:
     refused(shell("bind", "--session", "main", "--provider-order", "2.92E+18", "--json"), 2, "Not understood")
     said = shell("bind", "--session", "main", "--provider-order", "1234567890", "--yes")
     assert said.code == 1
-    assert "no such order" in said.out
+    assert "has no order" in said.out
 
 
 def test_lines_are_split_joined_changed_and_commented(shell: Shell) -> None:

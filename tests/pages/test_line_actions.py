@@ -128,6 +128,9 @@ def test_what_cannot_be_read_is_told_and_nothing_is_asked_without_a_number(full:
     sound(app.button(key="bind-match").click().run())
     assert "2.92E+18" in texts(app, "caption")
     assert "at least one number" in texts(app, "error")
+    app.text_area(key="bind-orders").set_value(ORDER)
+    sound(app.button(key="bind-match").click().run())
+    assert "Choose the session" in texts(app, "error")
 
 
 def test_a_line_is_split_and_joined(full: Workspace) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from autopurchase.domain.errors import BadInput, Drifted, NotAllowed
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.sandbox import Item, Sandbox, Sku
-from autopurchase.services import bind, bind_apply, lines
+from autopurchase.services import bind, bind_apply, cancel_apply, cancel_plan, lines, split
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
 from autopurchase.storage.lines import Event, record
@@ -122,7 +122,7 @@ def test_orders_that_cannot_be_bound_are_refused_with_why(world: World, provider
         "123456789012": "no_such_order", strange: "no_such_order", closed: "order_closed", full: "bound_already",
     }  # fmt: skip
     sentences = {one["provider_order"]: one["sentence"] for one in world.view(token).body["refused"]}
-    assert "has no such order" in sentences[strange]
+    assert "account" in sentences[strange]
     assert verify(world.ctx) == []
 
 
@@ -299,3 +299,39 @@ def test_orders_bound_to_nothing_are_proposed_best_first_with_why(world: World, 
     assert {row["provider_order"] for row in rows(world, token).values()} == {exact}
     bind_apply.apply(world.ctx, ME, token)
     assert world.states() == {("booked", "")}
+
+
+@pytest.mark.parametrize("provider", ["taobao", "alibaba1688"])
+def test_one_line_goes_to_parts_of_two_orders(world: World, provider: str) -> None:
+    """Split as the match proposes, bound to both orders, and each part follows its own."""
+    (pair,) = of_one_seller(world, provider, 1)
+    (number,) = world.order([pair], quantity=5)
+    big, small = (bought(world, provider, [(*pair, count)]) for count in (3, 2))
+    token = plan(world, provider, [small, big], pairs={number: [small, big]}, lines=[number])
+    row = rows(world, token)[number]
+    assert (row["fit"], row["provider_order"], row["split"]) == ("short", big, [3, 2])
+    _, made = split.split(world.ctx, ME, {number: row["split"]})
+    token = plan(world, provider, [small, big], made[number])
+    found = {line: (row["provider_order"], row["fit"]) for line, row in rows(world, token).items()}
+    assert found == {made[number][0]: (big, "fits"), made[number][1]: (small, "fits")}
+    bind_apply.apply(world.ctx, ME, token)
+    assert len(world.bookings()) == 2
+    world.market.control("pay", ids=[small])
+    world.sync(provider)
+    assert {line: row["purchase"] for line, row in world.lines().items()} == {
+        made[number][0]: "booked", made[number][1]: "bought",
+    }  # fmt: skip
+    assert verify(world.ctx) == []
+
+
+def test_an_order_that_is_being_cancelled_is_left_alone(world: World) -> None:
+    (pair,) = of_one_seller(world, "taobao", 1)
+    (mine,), (other,) = world.order([pair], quantity=1), world.order([pair], quantity=1)
+    order = bought(world, "taobao", [(*pair, 2)])
+    bind_apply.apply(world.ctx, ME, plan(world, "taobao", [order], [mine]))
+    ready = plan(world, "taobao", [order], [other])
+    picks = {mine: world.lines()[mine]["version"]}
+    cancel_apply.apply(world.ctx, ME, cancel_plan.request(world.ctx, ME, cancel_plan.Choice(picks)))
+    with pytest.raises(Drifted, match="cancel"):
+        bind_apply.apply(world.ctx, ME, ready)
+    assert refused(world, plan(world, "taobao", [order], [other])) == {order: "cancel_asked"}
