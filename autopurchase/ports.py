@@ -143,6 +143,7 @@ class Manifest:
     default_rate: float = 2.0
     default_settle_seconds: float = 60.0
     item_url: str = ""  # with {item_id}
+    item_links: tuple[str, ...] = ()  # patterns of host, path and query of item pages, with groups item and perhaps sku
     order_url: str = ""  # with {order_id}
 
 

@@ -16,6 +16,7 @@ from autopurchase.cli.output import DONE, REFUSALS, aligned, json_option, note, 
 from autopurchase.cli.shop import open_raw, opened, read_json
 from autopurchase.demo import attend
 from autopurchase.domain.errors import BadInput
+from autopurchase.providers import PROVIDER_NAMES
 from autopurchase.services import sessions, source_preview, sources
 
 _SESSION = ("name", "provider", "state", "health", "grade", "account", "used_today", "daily_cap", "synced_at")
@@ -30,7 +31,7 @@ def session() -> None:
 
 
 @session.command()
-@click.option("--provider", required=True, help="taobao or alibaba1688.")
+@click.option("--provider", required=True, help=f"{PROVIDER_NAMES}.")
 @click.option("--name", required=True, help="What you call it, for example main.")
 @click.option("--credentials", required=True, metavar="FILE.json", help="App key, secret, tokens; - is standard input.")
 @click.option("--base-url", default="", metavar="URL", help="Origin of the provider, when it is not the usual one.")

@@ -15,14 +15,14 @@ from autopurchase.conformance.report import Check, Report
 from autopurchase.domain.errors import BadInput, ConnectFailed
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Address, Tokens
-from autopurchase.providers import PROVIDERS
+from autopurchase.providers import PROVIDER_NAMES, PROVIDERS
 from autopurchase.sandbox import SandboxError
 
 _SIGNS = {"passed": "✓", "failed": "✗", "not earned": "–", "not testable": "·"}
 
 
 @click.command()
-@click.option("--provider", required=True, help=f"{', '.join(PROVIDERS)}.")
+@click.option("--provider", required=True, help=f"{PROVIDER_NAMES}.")
 @click.option("--base-url", default="", metavar="URL", help="Origin to examine at; none: a new practice marketplace.")
 @click.option("--credentials", default="", metavar="FILE.json", help="As for session add; not at a practice one.")
 @click.option("--item", default="", metavar="ID[:SKU[:SPEC]]", help="Something on sale there, for the preview.")
@@ -51,7 +51,7 @@ def conformance(
     from autopurchase.conformance.run import examine  # brings pytest along, which no other command needs
 
     if provider not in PROVIDERS:
-        raise BadInput(f"There is no provider “{provider}”. There are: {', '.join(PROVIDERS)}.")
+        raise BadInput(f"There is no provider “{provider}”. There are: {PROVIDER_NAMES}.")
     if place and not item:
         raise BadInput("Say what to order: --item.")
     if credentials == "-":

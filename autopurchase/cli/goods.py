@@ -14,6 +14,7 @@ from autopurchase.cli.output import DONE, REFUSALS, aligned, json_option, show
 from autopurchase.cli.shop import open_raw
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.mapping import Target
+from autopurchase.providers import PROVIDER_NAMES
 from autopurchase.services import mapping as mappings
 from autopurchase.services import rates as exchange
 from autopurchase.services.context import Context
@@ -56,7 +57,7 @@ def list_mappings(source: str, text: str, waiting: bool, as_json: bool) -> int:
 @mapping.command("set")
 @click.argument("product_key")
 @click.option("--source", default="", help="Of this source; without it, of every source.")
-@click.option("--provider", default="", help="taobao or alibaba1688.")
+@click.option("--provider", default="", help=f"{PROVIDER_NAMES}.")
 @click.option("--item", "item_id", default="", help="Id of the item there.")
 @click.option("--sku", "sku_id", default="", help="Configuration at Taobao.")
 @click.option("--spec", "spec_id", default="", help="Configuration at 1688.")

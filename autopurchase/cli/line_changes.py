@@ -9,6 +9,7 @@ import click
 from autopurchase.api.runs import Run
 from autopurchase.cli.output import DONE, json_option, show
 from autopurchase.cli.shop import line_numbers, opened
+from autopurchase.providers import PROVIDER_NAMES
 
 
 @click.command("split")
@@ -38,7 +39,7 @@ def join(number: str, as_json: bool) -> int:
 @click.command("change")
 @click.argument("number")
 @click.option("--reason", default="", help="Why; needed.")
-@click.option("--provider", default="", help="taobao or alibaba1688.")
+@click.option("--provider", default="", help=f"{PROVIDER_NAMES}.")
 @click.option("--item", "item_id", default="", help="Id of another item.")
 @click.option("--sku", "sku_id", default="", help="Configuration at Taobao.")
 @click.option("--spec", "spec_id", default="", help="Configuration at 1688.")

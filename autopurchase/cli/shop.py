@@ -17,6 +17,7 @@ import click
 from autopurchase import demo, wiring
 from autopurchase.api.workspace import ReadyFilters, Workspace, local_actor
 from autopurchase.domain.errors import BadInput
+from autopurchase.providers import PROVIDER_NAMES
 
 _AGE = re.compile(r"(\d+)\s*(m|min|h|d)")
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
@@ -74,7 +75,7 @@ def numbers_in_file(path: str) -> list[str]:
 def filter_options(command: Any) -> Any:
     """The options that say which ready lines are meant."""
     options = (
-        click.option("--provider", default="", help="taobao or alibaba1688."),
+        click.option("--provider", default="", help=f"{PROVIDER_NAMES}."),
         click.option("--source", default="", help="Name of the source."),
         click.option("--seller", default="", help="Part of the seller's name, or its id."),
         click.option("--customer", default="", help="Part of the customer's name."),

@@ -10,3 +10,5 @@ PROVIDERS: dict[str, ProviderKind] = {
     "taobao": taobao.KIND,
     "alibaba1688": alibaba1688.KIND,
 }
+#: for help texts and sentences
+PROVIDER_NAMES = ", ".join(PROVIDERS)

@@ -1,4 +1,4 @@
-"""From a marketplace's refusal to our cause and our error. The tables are in `refusal_table`.
+"""From a marketplace's refusal to our cause and our error. A provider's tables are in its folder, as `Codes`.
 
 Order of decision: gateway table, exact (API, code) table, keyword rules on the text, ``unknown_refusal``.
 """
@@ -22,11 +22,10 @@ from autopurchase.ports import Field
 from autopurchase.providers.common import throttled
 from autopurchase.providers.refusal_table import (
     CONFIGURATION,
-    EXACT,
-    GATEWAY,
     GATEWAY_WORDS,
     KEYWORDS,
     WEAK_KEYWORDS,
+    Codes,
 )
 from autopurchase.providers.tokens import TokenRejected
 
@@ -49,13 +48,13 @@ REFUSAL_SETTINGS: tuple[Field, ...] = (
 )
 
 
-def gateway_cause(provider: str, code: str, text: str = "", kind: str = "") -> str:
+def gateway_cause(codes: Codes, code: str, text: str = "", kind: str = "") -> str:
     """Cause of a gateway refusal; ``kind`` is the gateway's error class (ISP, ISV, SYSTEM) where it gives
     one.
 
     Unlisted codes are ``unknown_refusal``, but of class SYSTEM or ISP ``provider_down``.
     """
-    table = GATEWAY[provider]
+    table = codes.gateway
     if code in table:
         return table[code]
     if any(mark.endswith("*") and code.startswith(mark[:-1]) for mark in table):
@@ -67,20 +66,20 @@ def gateway_cause(provider: str, code: str, text: str = "", kind: str = "") -> s
 
 
 def business_cause(
-    provider: str, api: str, code: str, text: str = "", more: Table | None = None, off: Collection[str] = ()
+    codes: Codes, api: str, code: str, text: str = "", more: Table | None = None, off: Collection[str] = ()
 ) -> str:
     """Cause of a refusal by the marketplace's business side.
 
     ``more`` is the session's own table (`more_codes`), ``off`` names keyword rules switched off. ``text``
     must be free of secrets: a keyword match is logged with it, so that an exact entry can be added.
     """
-    exact = {**EXACT[provider], **(more or {})}
+    exact = {**codes.exact, **(more or {})}
     if (api, code) in exact:
         return exact[(api, code)]
     lower = f"{code} {text}".lower()
     for rule in KEYWORDS:
         if rule.name not in off and any(word in lower for word in rule.words):
-            log.info("%s %s %s: keyword rule %s, text %.200s", provider, api, code, rule.name, text)
+            log.info("%s %s: keyword rule %s, text %.200s", api, code, rule.name, text)
             return rule.cause
     return "unknown_refusal"
 

@@ -182,7 +182,7 @@ def _read_all(ctx: Context, session: Row, run_id: int, began: datetime, counts: 
     config = config_of(ctx, session)
     with call_lease(ctx, config) as pace:
         provider = open_provider(ctx, config, pace)
-        for page in provider.changed_since(_since(ctx, session, began), began):
+        for page in sync.changed(ctx, provider, session["id"], _since(ctx, session, began), began):
             counts += sync.take(ctx, provider, config, page, run_id)
         _tell_references(ctx, provider, config, counts)
         return _missing(ctx, provider, config, began, counts)

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 FRESH_SECONDS = 120
 #: lines of one plan; more are planned in parts
 MAX_LINES = 5_000
+#: what purchases are reckoned in, whatever customers pay in
+BUYING_CURRENCY = "CNY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +344,10 @@ def _keeps(draft: _Draft, item: Candidate, answer: PreviewLine | None, options: 
     if answer is None or answer.price is None or answer.cause:
         code = answer.cause if answer and answer.cause else "item_unavailable"
         draft.leave_out(item.number, code, (answer.text if answer else "") or "")
+        return False
+    if answer.price.currency != BUYING_CURRENCY:
+        sentence = f"The marketplace prices it in {answer.price.currency}; purchases are reckoned in {BUYING_CURRENCY}."
+        draft.leave_out(item.number, "not_supported", sentence)
         return False
     if not options.accept_prices and over_tolerance(item.seen, answer.price, options.tolerance):
         sentence = f"Costs {answer.price} now, {item.seen} when the customer paid: accept the new price or ask."

@@ -16,10 +16,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.booking import BookingState
-from autopurchase.domain.errors import AutopurchaseError, LimitReached, Misuse, NotSent, Refused, SessionRefused
+from autopurchase.domain.errors import (
+    AutopurchaseError,
+    LimitReached,
+    Misuse,
+    NotSent,
+    NotSupported,
+    Refused,
+    SessionRefused,
+)
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
-from autopurchase.domain.session import Address, SessionConfig, SessionState
+from autopurchase.domain.session import Address, Grade, SessionConfig, SessionState
 from autopurchase.ports import Provider
 from autopurchase.services import budget, outcomes
 from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
@@ -261,6 +269,8 @@ class _Lane:
         purchase = purchase_of(booking["purchase"], config.ship_to)
         try:
             found = provider.find_by_reference(booking["out_order_id"], booking["sent_at"], purchase)
+        except NotSupported:  # it cannot be searched: finding nothing proves nothing
+            return outcomes.not_found(booking, Grade.C, config, self.ctx.now())
         except AutopurchaseError as error:
             return outcomes.not_looked_up(booking, error, self.ctx.now())
         except Exception as error:

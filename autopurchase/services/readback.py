@@ -95,7 +95,7 @@ def _read(ctx: Context, session: Row, booking_ids: Sequence[int]) -> None:
     config = config_of(ctx, session)
     with call_lease(ctx, config) as pace:
         provider = open_provider(ctx, config, pace)
-        if len(unread) > FEW:
+        if len(unread) > FEW and "list_orders" in provider.manifest.abilities:
             since = min(order["created_at"] or order["first_seen_at"] for order in unread) - _CLOCKS_DIFFER
             for page in provider.changed_since(since, ctx.now()):
                 sync.take(ctx, provider, config, page)

@@ -187,7 +187,25 @@ def _pages(
     since = session["watermark"] - OVERLAP if session["watermark"] else until - FIRST_LOOK_BACK
     if params.get("full"):
         since = oldest_open(ctx, session["id"], since)
-    yield from provider.changed_since(since, until)
+    yield from changed(ctx, provider, session["id"], since, until)
+
+
+def changed(
+    ctx: Context, provider: Provider, session_id: int, since: datetime, until: datetime
+) -> Iterator[Sequence[ProviderOrder]]:
+    """Pages of what changed; of a provider that lists nothing, every order we know that is not final, one by one."""
+    if "list_orders" in provider.manifest.abilities:
+        yield from provider.changed_since(since, until)
+        return
+    with ctx.db.read() as tx:
+        rows = provider_orders.open_numbers(tx, session_id)
+    for row in rows:
+        try:
+            yield [provider.get(row["provider_order_id"])]
+        except SessionRefused:
+            raise
+        except Refused as error:  # one that cannot be told does not hold up the others
+            log.info("order %s could not be read: %s", row["provider_order_id"], error.sentence)
 
 
 def _named(provider: Provider, number: str, params: dict[str, Any]) -> Sequence[ProviderOrder]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from autopurchase.domain.errors import BadInput
+from autopurchase.providers import PROVIDERS
 
 
 class Item(NamedTuple):
@@ -20,6 +21,12 @@ class Item(NamedTuple):
     sku_id: str = ""
 
 
+#: item pages of the providers that say in their manifest how those look
+_PATTERNS = [
+    (re.compile(pattern, re.IGNORECASE | re.ASCII), kind.manifest.id)
+    for kind in PROVIDERS.values()
+    for pattern in kind.manifest.item_links
+]
 _TAOBAO = ("taobao.com", "tmall.com", "tmall.hk", "fliggy.com")
 _ALIBABA = ("1688.com",)
 _SHORT = ("m.tb.cn", "tb.cn", "e.tb.cn", "s.click.taobao.com", "uland.taobao.com", "s.tb.cn", "c.tb.cn", "qr.1688.com")
@@ -128,6 +135,10 @@ def _item(parts: SplitResult) -> Item:
         return _alibaba(host, parts)
     if _belongs(host, _TAOBAO):
         return _taobao(host, parts)
+    for pattern, provider in _PATTERNS:
+        if match := pattern.search(f"{host}{parts.path}?{parts.query}"):
+            named = match.groupdict()
+            return Item(provider, named["item"], named.get("sku") or "")
     raise BadInput(f"“{_shown(parts.geturl())}” is no page of Taobao, Tmall or 1688: paste a link like {_EXAMPLES}.")
 
 

@@ -140,7 +140,8 @@ def lock(connection: Connection, key: int) -> RowMapping:
 
 
 def _fen(amount: Money | None) -> int | None:
-    return None if amount is None else amount.minor
+    """Amounts are kept in fen; one of another currency is not known in fen (the raw answer keeps it)."""
+    return amount.minor if amount is not None and amount.currency == "CNY" else None
 
 
 _INSERT = {name: insert_new(name, provider_order).returning(provider_order.c.id) for name in ("sqlite", "postgresql")}

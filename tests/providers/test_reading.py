@@ -19,10 +19,12 @@ from autopurchase.domain.errors import (
     SessionRefused,
 )
 from autopurchase.domain.session import SessionConfig
+from autopurchase.providers.alibaba1688.tables import CODES as ALIBABA
 from autopurchase.providers.lenient import as_flag, as_int, as_list, as_text, setting, whole_setting
 from autopurchase.providers.redaction import REMOVED, redacted
-from autopurchase.providers.refusal_table import EXACT, GATEWAY, KEYWORDS, WEAK_KEYWORDS
+from autopurchase.providers.refusal_table import KEYWORDS, WEAK_KEYWORDS
 from autopurchase.providers.refusals import business_cause, gateway_cause, more_codes, refusal, rules_off
+from autopurchase.providers.taobao.tables import CODES as TAOBAO
 from autopurchase.providers.tokens import TokenRejected
 
 # --- redaction ---
@@ -119,32 +121,31 @@ def test_settings_are_checked_by_name() -> None:
         ("", "unknown_refusal"),
     ],
 )
-@pytest.mark.parametrize("provider", ["taobao", "alibaba1688"])
-def test_keyword_rules(provider: str, text: str, cause: str) -> None:
-    assert business_cause(provider, "create", "X-1", text) == cause
+def test_keyword_rules(text: str, cause: str) -> None:
+    assert business_cause(TAOBAO, "create", "X-1", text) == cause
 
 
 def test_first_keyword_rule_wins_and_weak_ones_can_be_switched_off() -> None:
-    assert business_cause("taobao", "create", "X", "收货地址的价格") == "bad_address"
-    assert business_cause("taobao", "create", "X", "收货地址的价格", off={"address"}) == "price_changed"
+    assert business_cause(TAOBAO, "create", "X", "收货地址的价格") == "bad_address"
+    assert business_cause(TAOBAO, "create", "X", "收货地址的价格", off={"address"}) == "price_changed"
     assert rules_off({"keyword_rules_off": "price, sku"}) == {"price", "sku"}
     with pytest.raises(BadInput):
         rules_off({"keyword_rules_off": "stock"})
 
 
 def test_exact_codes_are_scoped_by_api_and_can_be_added() -> None:
-    assert business_cause("alibaba1688", "preview", "500_004", "") == "out_of_stock"
-    assert business_cause("alibaba1688", "logistics", "500_004", "") == "unknown_refusal"
+    assert business_cause(ALIBABA, "preview", "500_004", "") == "out_of_stock"
+    assert business_cause(ALIBABA, "logistics", "500_004", "") == "unknown_refusal"
     more = more_codes({"refusal_table": "create E42 = limit_reached\ncancel E7=throttled,"})
-    assert business_cause("taobao", "create", "E42", "库存", more) == "limit_reached"
-    assert business_cause("taobao", "cancel", "E42", "库存", more) == "out_of_stock"
+    assert business_cause(TAOBAO, "create", "E42", "库存", more) == "limit_reached"
+    assert business_cause(TAOBAO, "cancel", "E42", "库存", more) == "out_of_stock"
 
 
 def test_gateway_codes() -> None:
-    assert gateway_cause("alibaba1688", "gw.QosAppFrequencyLimit") == "throttled"
-    assert gateway_cause("taobao", "isp.anything") == "provider_down"
-    assert gateway_cause("taobao", "New", kind="system") == "provider_down"
-    assert gateway_cause("taobao", "New", kind="ISV") == "unknown_refusal"
+    assert gateway_cause(ALIBABA, "gw.QosAppFrequencyLimit") == "throttled"
+    assert gateway_cause(TAOBAO, "isp.anything") == "provider_down"
+    assert gateway_cause(TAOBAO, "New", kind="system") == "provider_down"
+    assert gateway_cause(TAOBAO, "New", kind="ISV") == "unknown_refusal"
 
 
 def test_refusals_are_typed_by_what_may_be_repeated() -> None:
@@ -157,7 +158,8 @@ def test_refusals_are_typed_by_what_may_be_repeated() -> None:
 
 
 def test_tables_use_known_causes_only() -> None:
-    used = {cause for table in GATEWAY.values() for cause in table.values()}
-    used |= {cause for table in EXACT.values() for cause in table.values()} | {rule.cause for rule in KEYWORDS}
+    codes = (TAOBAO, ALIBABA)
+    used = {cause for each in codes for table in (each.gateway, each.exact) for cause in table.values()}
+    used |= {rule.cause for rule in KEYWORDS}
     assert used <= set(CAUSES)
     assert set(WEAK_KEYWORDS) <= {rule.name for rule in KEYWORDS}

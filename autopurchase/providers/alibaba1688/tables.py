@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autopurchase.domain.provider_order import ProviderState
+from autopurchase.providers.refusal_table import Codes
 
 #: main and line status -> unified state; the pick-up word is a setting (`takein_state`)
 STATES: dict[str, ProviderState] = {
@@ -104,3 +105,41 @@ ABOUT_THE_ORDER: dict[tuple[str, str], str] = {
     ("cancel", "400_3"): NOT_OURS,
     ("cancel", "ORDER_STATUS_ERROR"): "The order is not unpaid any more: synchronise it, then use a refund.",
 }
+
+CODES = Codes(
+    gateway={
+        "401": "session_expired",
+        "gw.APIACLDecline": "permission_missing",
+        "gw.SignatureInvalid": "permission_missing",
+        "gw.SignatureMissing": "permission_missing",
+        "gw.AppKeyMissing": "permission_missing",
+        "gw.APIUnsupported": "permission_missing",
+        "403": "permission_missing",
+        "gw.QosAppFrequencyLimit": "throttled",
+        "gw.QosApiFrequencyLimit": "throttled",
+        "429": "throttled",
+        "gw.ISPInvokeTimeout": "provider_down",
+        "gw.ISPInvokeError": "provider_down",
+        "ISPInvokeTimeout": "provider_down",
+        "ISPInvokeError": "provider_down",
+    },
+    exact={
+        ("preview", "500_001"): "item_unavailable",
+        ("preview", "500_002"): "mixed_sellers",  # or sku_mismatch: the adapter decides with our own lines
+        ("preview", "500_003"): "sku_mismatch",  # or mixed_sellers: likewise
+        ("preview", "500_004"): "out_of_stock",
+        ("preview", "500_005"): "below_minimum",
+        ("preview", "500_006"): "below_minimum",
+        ("preview", "500_007"): "permission_missing",
+        ("preview", "500_008"): "item_unavailable",
+        ("preview", "500_009"): "below_minimum",
+        ("pay_way", "500_2"): "permission_missing",
+        ("cancel", "400_3"): "permission_missing",
+        ("cancel", "CLOSE_ORDER_TOO_FAST"): "throttled",
+        ("trace", "order.nopermission.buyer"): "permission_missing",
+        ("pay", "PRODUCT_TRADE_STAT_ERROR"): "out_of_stock",
+        ("pay", "ACCOUNT_NOT_EXIST"): "permission_missing",
+        ("pay", "ACCOUNT_FROZEN"): "permission_missing",
+        ("pay", "ACCOUNT_BALANCE_NOT_ENOUGH"): "limit_reached",
+    },
+)

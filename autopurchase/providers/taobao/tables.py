@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autopurchase.domain.provider_order import ProviderState
+from autopurchase.providers.refusal_table import Codes
 
 #: raw status of main and sub orders -> state. Final success is in no list: see the setting ``completed_statuses``
 STATES: dict[str, ProviderState] = {
@@ -50,4 +51,38 @@ CLOSE_WORDS: tuple[tuple[str, str], ...] = (
     ("卖家", "cancelled_by_seller"),
     ("买家", "cancelled_by_buyer"),
     ("平台", "closed_by_platform"),
+)
+
+#: no business code of this marketplace is known; administrators add them as they are met
+CODES = Codes(
+    gateway={
+        "IllegalAccessToken": "session_expired",
+        "InvalidAccessToken": "session_expired",
+        "IllegalRefreshToken": "session_expired",
+        "isv.insufficient-permission": "permission_missing",
+        "InsufficientPermission": "permission_missing",
+        "InvalidApi": "permission_missing",
+        "InvalidApiPath": "permission_missing",
+        "AppWhiteIpLimit": "permission_missing",
+        "IncompleteSignature": "permission_missing",
+        "InvalidAppKey": "permission_missing",
+        "MissingPartner": "permission_missing",
+        "InvalidTimestamp": "permission_missing",
+        "MissingTimestamp": "permission_missing",
+        "ApiCallLimit": "throttled",
+        "AppCallLimit": "throttled",
+        "SellerCallLimit": "throttled",
+        "901": "throttled",
+        "E0901": "throttled",
+        "ServiceTimeout": "provider_down",
+        "ServiceUnavailable": "provider_down",
+        "isp.*": "provider_down",
+    },
+    pauses={
+        "ApiCallLimit": 1,
+        "AppCallLimit": 60,
+        "SellerCallLimit": 2,
+        "901": 2,
+        "E0901": 2,
+    },
 )

@@ -28,10 +28,9 @@ from autopurchase.domain.session import Address, SessionConfig, Tokens
 from autopurchase.providers.common import retry_after
 from autopurchase.providers.lenient import as_dict, as_flag, as_int, as_list, as_text, setting, whole_setting
 from autopurchase.providers.redaction import redacted, scrub
-from autopurchase.providers.refusal_table import PAUSES
 from autopurchase.providers.refusals import business_cause, gateway_cause, more_codes, refusal, rules_off
 from autopurchase.providers.taobao import manifest as m
-from autopurchase.providers.taobao.tables import COMPLETED_STATUSES
+from autopurchase.providers.taobao.tables import CODES, COMPLETED_STATUSES
 
 #: where the business envelope is: under ``result`` for these, at the top for the others
 RESULT_APIS = frozenset({"/purchase/order/render", "/logistics/detail/get"})
@@ -166,11 +165,11 @@ class Reader:
             raise BrokenAnswer(raw=raw)
         text = self._words(document.get("message"), document.get("sub_msg"))
         kind = as_text(document.get("type"))
-        cause = gateway_cause("taobao", code, text, kind)
+        cause = gateway_cause(CODES, code, text, kind)
         if cause == "unknown_refusal" and sub:
-            cause = gateway_cause("taobao", sub, text, kind)
+            cause = gateway_cause(CODES, sub, text, kind)
         wait = retry_after({}, text)
-        pause = PAUSES.get(code) if wait is None else wait
+        pause = CODES.pauses.get(code) if wait is None else wait
         raise refusal(cause, text, sub or code, raw, pause, gateway=True)
 
     def business(self, api: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +185,7 @@ class Reader:
 
     def cause(self, api: str, code: str, text: str) -> str:
         """Cause of a business refusal of ``api``."""
-        return business_cause("taobao", API_NAMES[api], code, text, self.options.more, self.options.off)
+        return business_cause(CODES, API_NAMES[api], code, text, self.options.more, self.options.off)
 
     def _said(self, body: Mapping[str, Any]) -> str:
         return self._words(body.get("error_msg"), body.get("error_message"), body.get("inner_error_msg"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autopurchase import providers
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.money import Money
 from autopurchase.domain.shop import Reject, ShopLine, ShopOrder
@@ -17,7 +18,7 @@ from autopurchase.sources.file.json_rows import json_rows
 from autopurchase.sources.file.kind import file_kind
 from autopurchase.sources.file.memory import Memory
 
-PROVIDERS = frozenset({"taobao", "alibaba1688"})
+PROVIDERS = frozenset(providers.PROVIDERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autopurchase.domain.errors import AutopurchaseError, BrokenAnswer
+from autopurchase.providers.alibaba1688.tables import CODES
 from autopurchase.providers.lenient import as_flag, as_text
 from autopurchase.providers.refusals import Table, business_cause, gateway_cause, refusal
-
-PROVIDER = "alibaba1688"
 
 Document = Mapping[str, Any]
 
@@ -45,14 +44,14 @@ class Rules:
 
     def cause(self, api: str, fault: Fault) -> str:
         """Our cause for a fault of ``api`` (a short name of the refusal table)."""
-        found = gateway_cause(PROVIDER, fault.code, fault.text)
+        found = gateway_cause(CODES, fault.code, fault.text)
         if found != "unknown_refusal":
             return found
-        return business_cause(PROVIDER, api, fault.code, fault.text, self.more, self.off)
+        return business_cause(CODES, api, fault.code, fault.text, self.more, self.off)
 
     def error(self, api: str, fault: Fault, raw: str) -> AutopurchaseError:
         """The error to raise for a fault of ``api``; ``raw`` is redacted already."""
-        token = gateway_cause(PROVIDER, fault.code, fault.text) == "session_expired"
+        token = gateway_cause(CODES, fault.code, fault.text) == "session_expired"
         return refusal(self.cause(api, fault), fault.text, fault.code, raw, gateway=token)
 
 
@@ -66,7 +65,7 @@ def gateway_error(status: int, document: Document, raw: str, wait: float | None 
     if not code and status not in (401, 403, 429):
         return None
     code = code or str(status)
-    cause = gateway_cause(PROVIDER, code, text)
+    cause = gateway_cause(CODES, code, text)
     if cause == "unknown_refusal" and (status >= 500 or _BACK_END.search(code)):
         cause = "provider_down"
     return refusal(cause, text, code, raw, retry_after=wait, gateway=True)

@@ -14,10 +14,9 @@ from autopurchase.domain.purchase import Preview, PreviewLine, Purchase
 from autopurchase.providers.alibaba1688 import tables
 from autopurchase.providers.alibaba1688.options import Options
 from autopurchase.providers.alibaba1688.translate.asking import Group, groups
-from autopurchase.providers.alibaba1688.translate.envelope import PROVIDER, Fault, fault_of, require
+from autopurchase.providers.alibaba1688.translate.envelope import Fault, fault_of, require
 from autopurchase.providers.alibaba1688.translate.scalars import as_number, from_fen, from_yuan
 from autopurchase.providers.lenient import as_flag, as_list, as_text
-from autopurchase.providers.refusal_table import EXACT
 
 Document = Mapping[str, Any]
 
@@ -66,7 +65,7 @@ def wants_other_flow(document: Document) -> bool:
 def _refused(fault: Fault, raw: str, purchase: Purchase, options: Options) -> Preview:
     cause = options.rules.cause("preview", fault)
     guilty = _guilty(fault.text, groups(purchase))
-    listed = ("preview", fault.code) in {**EXACT[PROVIDER], **options.rules.more}
+    listed = ("preview", fault.code) in {**tables.CODES.exact, **options.rules.more}
     if cause in tables.NOT_OF_LINES or not (guilty or listed):
         raise options.rules.error("preview", fault, raw)
     at_fault: Sequence[Group] = guilty or groups(purchase)
