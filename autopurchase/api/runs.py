@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autopurchase.api.causes import CauseTable
 from autopurchase.api.rows import NOTE, note_row
 from autopurchase.api.table import Table, html_table
 from autopurchase.api.who import local_actor
@@ -16,12 +17,13 @@ from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
 from autopurchase.reports.journal import cell
-from autopurchase.services import cancel_plan, journal, notes
+from autopurchase.services import cancel_plan, causes, journal, notes, plan
 from autopurchase.storage import cells, runs
 from autopurchase.wiring import Workspace
 
 if TYPE_CHECKING:
     from autopurchase.api.cancels import CancelPlan
+    from autopurchase.api.plans import Plan
 
 #: lines of one run that are shown
 _MOST = 10_000
@@ -101,6 +103,24 @@ class Run:
         choice = cancel_plan.Choice(run=self.number, reason=reason)
         token = cancel_plan.request(self._workspace.context, self._actor, choice)
         return CancelPlan(self._workspace, self._actor, token)
+
+    @property
+    def causes(self) -> CauseTable:
+        """Why lines of a booking run are not booked, by cause, each with the one act that helps."""
+        return CauseTable(causes.of_run(self._workspace.context, self._actor, self.number))
+
+    def again(self, *codes: str, session: str = "") -> Plan:
+        """A new plan of only those lines that may be booked again; nothing is sent by it.
+
+        ``codes``: only lines with these causes (codes of `causes`). A new price is accepted, and lines are merged per
+        seller, only when ``price_changed`` or ``below_minimum`` alone is named. Raises BadInput when nothing may be.
+        """
+        from autopurchase.api.plans import Plan  # plans make runs, and runs plans
+
+        ctx = self._workspace.context
+        token = causes.retry(ctx, self._actor, self.number, codes, session=session)
+        plan.check(ctx, token)
+        return Plan(self._workspace, self._actor, token)
 
     @property
     def changes(self) -> Table:

@@ -13,7 +13,8 @@ from typing import Any, TypedDict, Unpack
 from autopurchase import demo as practice
 from autopurchase import wiring
 from autopurchase.api.cancels import CancelPlan
-from autopurchase.api.choosing import JournalFilters, run_filter
+from autopurchase.api.causes import CauseTable
+from autopurchase.api.choosing import JournalFilters, Moment, moment, run_filter
 from autopurchase.api.desk import DeskWork
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.line_work import LineWork
@@ -40,7 +41,7 @@ from autopurchase.domain.roles import Actor
 from autopurchase.engine.alive import workers
 from autopurchase.following import PATIENCE, Tell, WorkerChild, follow
 from autopurchase.reports import DIMENSIONS, Filters
-from autopurchase.services import cancel_plan, import_orders, journal, plan, reports, sessions, status, sync
+from autopurchase.services import cancel_plan, causes, import_orders, journal, plan, reports, sessions, status, sync
 from autopurchase.services import lines as line_service
 from autopurchase.services.unbind import unbind
 from autopurchase.storage import lines as line_store
@@ -194,6 +195,12 @@ class Workspace(LineWork, DeskWork):
         wanted, before = run_filter(filters, ctx.now()), filters.get("before", 0)
         rows = journal.listing(ctx, self.actor, wanted, limit=limit, before=before)
         return Journal([self.run(row["id"]) for row in rows])
+
+    def causes(self, since: Moment | None = None) -> CauseTable:
+        """Why lines wait now, or (``since``: a day, a moment, an age like ``7d``) were not booked since then."""
+        ctx = self._opened.context
+        start = moment(since, ctx.now())
+        return CauseTable(causes.since(ctx, self.actor, start) if start else causes.waiting(ctx, self.actor))
 
     def run(self, number: int) -> Run:
         """The run of this number."""

@@ -20,6 +20,7 @@ from autopurchase.cli import (
     buying,
     cancels,
     care,
+    causes,
     conformance,
     desk,
     goods,
@@ -45,6 +46,7 @@ def cli() -> None:
     """
 
 
+report.report.add_command(causes.causes)
 for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,

@@ -63,6 +63,7 @@ def answer(call: Call) -> Any:
     if call.api in call.market.settings.declined_apis:
         raise gate.refusal("gw.APIACLDecline", "AppKey is not allowed(acl)")
     try:
+        call.refuse_if_told()
         return api.handler(call)
     except BusinessRefusal as error:
         return api.refused(error.code, error.message)

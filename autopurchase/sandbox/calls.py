@@ -42,6 +42,11 @@ class Call:
     request_id: str = ""
     namespace: str = ""  # 1688 only
 
+    def refuse_if_told(self) -> None:
+        """Refuse, when a fault says so, with its ``code`` and ``message``."""
+        if self.fault.get("kind") == "refuse":
+            raise BusinessRefusal(str(self.fault.get("code", "999")), str(self.fault.get("message", "")))
+
     def text(self, name: str) -> str:
         """A parameter as text, empty when absent."""
         return self.params.get(name, "").strip()

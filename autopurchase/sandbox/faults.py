@@ -18,6 +18,7 @@ INSIDE = (  # the call is answered properly, with this in it
     "split",
     "flat_false",
     "partial",
+    "refuse",
     "cancel_ignored",  # a cancel is accepted, and nothing happens
     "cancel_refused",  # a cancel of an unpaid order is refused
     "limit",  # the account may not order any more for now
@@ -43,7 +44,8 @@ class Faults:
 
     A rule: `kind` (see KINDS); `on` (kind or exact name of the API, default create, `*` all); `market`; `account`;
     `probability` with `seed`, or `share` of references by hash (then only their first POST), or `references`
-    (the same); `times` at most; and what the kind needs: `seconds`, `percent`, `status`, `style`, `then`.
+    (the same); `times` at most; and what the kind needs: `seconds`, `percent`, `status`, `style`, `then`, `code`,
+    `message`.
     """
 
     def __init__(self, rules: list[dict[str, Any]] | None = None) -> None:

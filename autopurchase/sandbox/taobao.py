@@ -65,6 +65,7 @@ def answer(call: Call) -> Answer:
     if handler is None:
         raise refusal("InvalidApiPath", "The specified API path does not exist")
     try:
+        call.refuse_if_told()
         payload = handler(call)
         body = _envelope(family, payload)
     except BusinessRefusal as error:

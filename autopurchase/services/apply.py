@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -101,7 +102,14 @@ def _open_run(ctx: Context, tx: Connection, actor: Actor, plan: Any, session: An
         params={"plan": plan["token"], "hash": plan["hash"], "lines": numbers, **plan["params"]["options"]},
         session_id=session["id"],
         total=total,
+        out=_left_out(plan),
     )
+
+
+def _left_out(plan: Any) -> dict[str, Any]:
+    """Lines that the plan left out, by cause: what the run says of them from its first moment."""
+    counts = Counter(line["cause"] for line in plan["body"]["left_out"])
+    return {"left_out": dict(counts)} if counts else {}
 
 
 def _options(plan: Any) -> dict[str, Any]:

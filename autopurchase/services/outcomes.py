@@ -17,7 +17,7 @@ from autopurchase.domain.session import Grade, SessionConfig
 from autopurchase.services import costs, match, readback
 from autopurchase.services.context import Context
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import bookings, limits, lines, provider_orders, runs, write_backs
+from autopurchase.storage import bookings, cells, limits, lines, provider_orders, runs, write_backs
 from autopurchase.storage.database import Connection, Row
 
 #: tries of a call that was certainly not sent, before its lines go back to ready
@@ -200,17 +200,23 @@ def parts_ended(tx: Connection, ended: Mapping[int, int], at: datetime) -> None:
 
 
 def summary(tx: Connection, run_id: int) -> dict[str, Any]:
-    """Out of a booking run: bookings, lines and fen per state, and lines per cause."""
+    """Out of a booking run: bookings, lines and fen per state, lines per cause, and what its plan had left out.
+
+    A line that the provider left out of a booking it took counts as refused.
+    """
     states: dict[str, dict[str, int]] = {}
     causes: dict[str, int] = {}
     for row in bookings.run_counts(tx, run_id):
         state = states.setdefault(row["state"], {"bookings": 0, "lines": 0, "total_fen": 0})
         state["bookings"] += int(row["bookings"])
-        state["lines"] += int(row["lines"])
         state["total_fen"] += int(row["total_minor"])
+    for row in cells.outcome_counts(tx, [run_id]):
+        state = states.setdefault(row["state"], {"bookings": 0, "lines": 0, "total_fen": 0})
+        state["lines"] += int(row["lines"])
         if row["cause"]:
             causes[row["cause"]] = causes.get(row["cause"], 0) + int(row["lines"])
-    return {"states": states, "causes": causes}
+    left_out = runs.get(tx, run_id)["out"].get("left_out")
+    return {"states": states, "causes": causes} | ({"left_out": left_out} if left_out else {})
 
 
 def _write_retry(ctx: Context, tx: Connection, outcome: Outcome) -> None:

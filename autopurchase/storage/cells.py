@@ -36,12 +36,13 @@ _REFUSAL = (
     & (event.c.run_id == booking.c.run_id)
     & (event.c.kind == "booking_refused")
 )
-_STATE = case((event.c.id.is_not(None), "refused"), else_=booking.c.state).label("state")
-_CAUSE = func.coalesce(event.c.data["cause"].as_string(), booking.c.cause).label("cause")
-_SENTENCE = func.coalesce(event.c.data["sentence"].as_string(), booking.c.sentence).label("sentence")
+STATE = case((event.c.id.is_not(None), "refused"), else_=booking.c.state).label("state")
+CAUSE = func.coalesce(event.c.data["cause"].as_string(), booking.c.cause).label("cause")
+SENTENCE = func.coalesce(event.c.data["sentence"].as_string(), booking.c.sentence).label("sentence")
 
 
-def _of_lines(query: Select[Any]) -> Select[Any]:
+def of_lines(query: Select[Any]) -> Select[Any]:
+    """``query`` on lines of bookings, with the refusal of each beside it: for `STATE`, `CAUSE`, `SENTENCE`."""
     return (
         query.select_from(booking_line)
         .join(booking, booking_line.c.booking_id == booking.c.id)
@@ -51,7 +52,7 @@ def _of_lines(query: Select[Any]) -> Select[Any]:
 
 def outcome_counts(connection: Connection, run_ids: Sequence[int]) -> Rows:
     """Lines of these booking runs by what became of them: run_id, state, cause, lines."""
-    each = _of_lines(select(booking.c.run_id, _STATE, _CAUSE)).where(booking.c.run_id.in_(list(run_ids))).subquery()
+    each = of_lines(select(booking.c.run_id, STATE, CAUSE)).where(booking.c.run_id.in_(list(run_ids))).subquery()
     keys = (each.c.run_id, each.c.state, each.c.cause)
     query = select(*keys, func.count().label("lines")).group_by(*keys).order_by(*keys)
     return connection.execute(query).mappings().all()
@@ -72,7 +73,7 @@ def outcomes_of(connection: Connection, run_ids: Sequence[int], limit: int) -> d
 
 def _outcomes(run_ids: Sequence[int]) -> Select[Any]:
     return (
-        _of_lines(
+        of_lines(
             select(
                 booking.c.run_id,
                 line.c.number,
@@ -80,9 +81,9 @@ def _outcomes(run_ids: Sequence[int]) -> Select[Any]:
                 booking_line.c.quantity,
                 booking.c.id.label("booking_id"),
                 booking.c.out_order_id,
-                _STATE,
-                _CAUSE,
-                _SENTENCE,
+                STATE,
+                CAUSE,
+                SENTENCE,
                 provider_order.c.provider_order_id,
                 provider_order.c.state.label("provider_state"),
             )
@@ -110,9 +111,9 @@ def _grouped(
 def again(connection: Connection, run_id: int) -> Rows:
     """Lines of the run that were refused or never sent and are ready again or held: number, purchase."""
     query = (
-        _of_lines(select(line.c.number, line.c.purchase))
+        of_lines(select(line.c.number, line.c.purchase))
         .join(line, booking_line.c.line_id == line.c.id)
-        .where(booking.c.run_id == run_id, _STATE == "refused", line.c.booking_id.is_(None))
+        .where(booking.c.run_id == run_id, STATE == "refused", line.c.booking_id.is_(None))
         .where(line.c.purchase.in_(("ready", "problem")))
         .order_by(booking_line.c.id)
     )

@@ -24,6 +24,7 @@ def create(
     session_id: int | None = None,
     source_id: int | None = None,
     total: int = 0,
+    out: Mapping[str, Any] | None = None,
 ) -> int:
     """Open a cell and return its number. ``call`` is the exact call as code, without secrets."""
     values = {
@@ -34,7 +35,7 @@ def create(
         "source_id": source_id,
         "call": call,
         "params": dict(params or {}),
-        "out": {},
+        "out": dict(out or {}),
         "total": total,
         "created_at": at,
         "started_at": at if state == "running" else None,
