@@ -18,10 +18,11 @@ PUBLIC = [
     "NotSupported", "Plan", "Refused", "Run", "SessionRefused", "Table", "Unknown", "Workspace", "connect",
 ]  # fmt: skip
 METHODS = [
-    "amend", "bind", "bind_of", "cancel", "cancel_of", "change_status", "close", "comment", "customer_answered",
-    "demo_pay", "home", "import_file", "import_orders", "join", "journal", "lines", "make_demo", "make_ready",
-    "mapping", "plan", "plan_of", "purchased", "rates", "ready", "ready_numbers", "run", "sessions", "settle",
-    "sources", "split", "status", "sync", "tag", "take_back", "unbind", "wait", "workers", "working",
+    "accept", "amend", "backlog", "bind", "bind_of", "cancel", "cancel_of", "causes", "change_status", "close",
+    "comment", "compare", "customer_answered", "demo_pay", "desk", "free_ghost", "home", "import_file",
+    "import_orders", "join", "journal", "leave", "lines", "make_demo", "make_ready", "mapping", "plan", "plan_of",
+    "purchased", "put_right", "rates", "ready", "ready_numbers", "reports", "run", "sessions", "settle", "sources",
+    "split", "status", "sync", "tag", "take_back", "trend", "unbind", "wait", "weekly", "workers", "working",
 ]  # fmt: skip
 
 

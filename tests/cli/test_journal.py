@@ -36,3 +36,24 @@ def test_the_journal_is_exported(shell: Shell) -> None:
     assert shell("journal", "export", "1", "--out", str(book)).code == 0
     assert "if 1 in again:" in book.read_text(encoding="utf-8")
     assert shell("journal", "export", "--kind", "rates", "--out", str(book)).code == 2
+
+
+def test_causes_of_a_run_and_of_all_lines_that_wait(shell: Shell) -> None:
+    shell.connect()
+    shell.import_orders(6)
+    numbers = shell.numbers()[:3]
+    assert shell("report", "causes").out == "No line waits.\n"
+    shell.faults({"kind": "refuse", "code": "BUYER_X_17", "message": "请联系小二"})
+    run = shell("book", "--session", "main", "--lines", ",".join(numbers), "--yes", "--wait", "--json")
+    assert run.code == 1
+    found = shell("report", "causes", "--run", str(run.json["run"]), "--json").json
+    (row,) = found["causes"]
+    assert (row["cause"], row["code"], row["lines"], row["share"]) == ("unexplained", "unknown_refusal", 3, "100.0")
+    assert (row["act"], row["retryable"], row["numbers"]) == ("Ask a person", 0, numbers)
+    assert (found["lines"], found["explained_percent"]) == (3, "0.0")
+    assert "请联系小二" in row["said"]
+    told = shell("report", "causes", "--since", "1h").out
+    assert "0.0 % explained." in told
+    assert "请联系小二" in told
+    assert shell("report", "causes", "--csv").out.splitlines()[1].startswith("unexplained,,3,100.0,")
+    assert shell("report", "causes", "--run", "1", "--since", "1h").code == 2
