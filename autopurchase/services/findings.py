@@ -170,7 +170,7 @@ def _over(row: Row) -> Found:
 def _unknown(row: Row, known: _Known) -> Found:
     lines = known.lines(row["booking_id"])
     believed = {
-        "text": "{lines}: sent {attempts} times for {total} CNY, and nobody knows what became of it",
+        "text": "{lines}: asked for at {total} CNY (attempts: {attempts}), and nobody knows what became of it",
         "lines": ", ".join(lines),
         "attempts": row["attempts"],
         "total": _money(row["total_fen"]),

@@ -104,6 +104,14 @@ def entries() -> list[Entry]:
             Role.VIEWER,
         ),
         Entry(
+            "pages/operate/desk.py",
+            _("Desk"),
+            "desk",
+            "balance",
+            _("Where we and the marketplaces differ"),
+            Role.VIEWER,
+        ),
+        Entry(
             "pages/operate/mapping.py",
             _("Mapping"),
             "mapping",

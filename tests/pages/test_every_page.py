@@ -20,6 +20,7 @@ PAGES = [
     "pages/operate/purchased.py",
     "pages/operate/order.py",
     "pages/operate/journal.py",
+    "pages/operate/desk.py",
     "pages/operate/mapping.py",
     "pages/admin/sessions.py",
     "pages/admin/sources.py",
