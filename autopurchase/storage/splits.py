@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select
 
 from autopurchase.domain.order import short_number
+from autopurchase.storage import counting
 from autopurchase.storage.schema import line
 
 #: columns of a line that its parts have too
@@ -18,6 +19,7 @@ _COPIED = [
     not in (
         "id", "order_id", "line_no", "number", "quantity", "open_quantity", "sum_minor", "split_from", "status",
         "purchase", "cause", "booking_id", "generation", "version", "ready", "ready_at", "imported_at", "changed_at",
+        "gone", *counting.KEPT,
     )
 ]  # fmt: skip
 
