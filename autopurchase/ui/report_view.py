@@ -9,12 +9,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from autopurchase.reports import Basis, Behind, Column, Figure, Filters, Report, Sheet
+from autopurchase.reports import DIMENSIONS, NOT_ASSIGNED, Basis, Behind, Column, Figure, Filters, Report, Sheet
 from autopurchase.reports.charts import Chart
 from autopurchase.reports.values import FIGURES, text
+from autopurchase.services import reports
+from autopurchase.ui import address as places
 from autopurchase.ui import cells, tables
+from autopurchase.ui.guard import Person, entries
 from autopurchase.ui.links import AFTER_HASH, to
 from autopurchase.ui.words import FIGURE_SPACE, _
+from autopurchase.ui.workspace import context
 
 LINES = "pages/manage/lines.py"
 #: widths of columns by unit, in pixels
@@ -26,6 +30,37 @@ _MOST_ROWS = 14
 def address(behind: Behind, basis: Basis, filters: Filters, title: str) -> dict[str, str]:
     """What the address of a number's lines says."""
     return {"behind": behind.as_text(), "as_of": basis.as_of.isoformat(), "title": title, **filters.given()}
+
+
+def filters(person: Person) -> Filters:
+    """The part of the work that is looked at, kept in the address."""
+    names = reports.names(context(), person.actor)
+    chosen: dict[str, str] = {}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for name in DIMENSIONS:
+            if name not in names:
+                chosen[name] = places.text(
+                    _(name.capitalize()), name, label_visibility="collapsed", width=170,
+                    placeholder=_("any {what}").format(what=_(name)),
+                ).strip()  # fmt: skip
+                continue
+            options = [*names[name], NOT_ASSIGNED]
+            said = places.said(name)
+            options = options if said in ("", *options) else [said, *options]
+            picked = places.select(
+                _(name.capitalize()), name, options, str, label_visibility="collapsed", width=170,
+                placeholder=_("any {what}").format(what=_(name)),
+            )  # fmt: skip
+            chosen[name] = picked or ""
+    return Filters(**chosen)
+
+
+def leads(person: Person, *pages: str) -> None:
+    """Links to where something can be done about it, as far as the person may go there."""
+    with st.container(horizontal=True, gap="medium"):
+        for entry in entries():
+            if entry.file in pages and person.role >= entry.role:
+                st.page_link(entry.file, label=entry.title, icon=":material/arrow_forward:")
 
 
 def cards(report: Report, names: Iterable[str], *, columns: int = 6) -> None:
@@ -40,9 +75,7 @@ def _card(report: Report, figure: Figure) -> None:
     told = text(figure.value, figure.unit, figure.currency, report.basis.zone)
     label = f"{_(figure.label)}, {figure.currency}" if figure.unit == "money" else _(figure.label)
     with st.container(border=True, gap="xxsmall", height="stretch"):
-        value = f":red[{told}]" if figure.alarm else told
-        st.caption(label)
-        st.markdown(f"#### {value}", width="content")
+        st.metric(f":red[:material/error:] {label}" if figure.alarm else label, told)
         below = " · ".join(filter(None, (_("of {what}").format(what=_(figure.of)) if figure.of else "", figure.note)))
         if below:
             st.caption(f":small[{below}]")

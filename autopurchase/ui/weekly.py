@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.reports import DIMENSIONS, NOT_ASSIGNED, Filters, Report, Sheet, charts
+from autopurchase.reports import DIMENSIONS, Filters, Report, Sheet, charts
 from autopurchase.reports.files import content, name_of
 from autopurchase.services import reports
 from autopurchase.ui import address, cells, feedback, report_view
@@ -68,29 +68,6 @@ def _step(options: Sequence[str], week: str, by: int, icon: str, label: str) -> 
 
 def _go(week: str) -> None:
     st.session_state["week"] = week
-
-
-def filters(person: Person) -> Filters:
-    """The part of the work that is looked at, kept in the address."""
-    names = reports.names(context(), person.actor)
-    chosen: dict[str, str] = {}
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for name in DIMENSIONS:
-            if name not in names:
-                chosen[name] = address.text(
-                    _(name.capitalize()), name, label_visibility="collapsed", width=170,
-                    placeholder=_("any {what}").format(what=_(name)),
-                ).strip()  # fmt: skip
-                continue
-            options = [*names[name], NOT_ASSIGNED]
-            said = address.said(name)
-            options = options if said in ("", *options) else [said, *options]
-            picked = address.select(
-                _(name.capitalize()), name, options, str, label_visibility="collapsed", width=170,
-                placeholder=_("any {what}").format(what=_(name)),
-            )  # fmt: skip
-            chosen[name] = picked or ""
-    return Filters(**chosen)
 
 
 @st.cache_data(ttl=30, max_entries=16, show_spinner=False)
