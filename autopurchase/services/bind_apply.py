@@ -16,7 +16,7 @@ from autopurchase.services.bind import spare_pieces
 from autopurchase.services.context import Context
 from autopurchase.services.import_rules import FREE
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import bindings, bookings, cancels, lines, plans, runs, sessions, write_backs
+from autopurchase.storage import bindings, bookings, cancels, checks, lines, plans, runs, sessions, write_backs
 from autopurchase.storage.database import Connection, Row
 
 PlannedRow = Mapping[str, Any]
@@ -169,6 +169,7 @@ def _tie(
         bindings.adopt(tx, key, booking_id)
     events = [_bound(ids[row["order_key"]], row, rows[row["number"]]) for row in chosen]
     lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
+    checks.agree(tx, list(groups))
     counts = move_lines(tx, list(groups), now, run_id, actor)
     write_backs.ask(tx, lines.orders_of(tx, [row["id"] for row in rows.values()]), now)
     runs.progress(tx, run_id, len(chosen))
@@ -183,8 +184,7 @@ def _booking(
     """A booking as if we had placed it: confirmed from the start, its reference never sent."""
     now = ctx.now()
     goods = sum(_price(row) * row["pieces"] for row in members)
-    found = {row["number"]: row["differences"] for row in members if row["differences"]}
-    serious = any(row["fit"] == "mismatch" for row in members)
+    found = [_evidence(row, one, reason) for row in members for one in row["differences"]]
     return {
         "run_id": run_id,
         "session_id": order["session_id"],
@@ -201,12 +201,18 @@ def _booking(
         "currency": "CNY",
         "total_minor": goods,
         "check_state": "accepted" if found else "fits",
-        "check_found": {"reason": reason if serious else "", "lines": found} if found else None,
+        "check_found": found or None,
         "checked_at": now,
         "due_at": now,
         "finished_at": now,
         "created_at": now,
     }
+
+
+def _evidence(row: PlannedRow, one: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """What differed when it was bound, in the shape of what reading back keeps."""
+    kept = {"what": f"bound_{one['what']}", "lines": [row["number"]], "asked": one["ours"], "said": one["theirs"]}
+    return {**kept, "order": row["provider_order"], "reason": reason if one["serious"] else ""}
 
 
 def _purchased(row: PlannedRow) -> dict[str, Any]:

@@ -152,8 +152,9 @@ def test_a_mismatch_is_bound_only_for_a_reason_and_the_difference_is_kept(world:
     run = bind_apply.apply(world.ctx, ME, token, reason="the customer took the newer model")
     (booking,) = world.bookings()
     assert booking["check_state"] == "accepted"
-    assert booking["check_found"]["reason"] == "the customer took the newer model"
-    assert list(booking["check_found"]["lines"]) == [numbers[0]]
+    kept = {(tuple(one["lines"]), one["what"], one["reason"]) for one in booking["check_found"]}
+    assert ((numbers[0],), "bound_item", "the customer took the newer model") in kept
+    assert {lines for lines, _, _ in kept} == {(numbers[0],)}
     assert world.run(run)["out"]["differing"] == 1
     event = history(world, numbers[0])[-1]["data"]
     assert event["provider_order"] == order
@@ -335,3 +336,15 @@ def test_an_order_that_is_being_cancelled_is_left_alone(world: World) -> None:
     with pytest.raises(Drifted, match="cancel"):
         bind_apply.apply(world.ctx, ME, ready)
     assert refused(world, plan(world, "taobao", [order], [other])) == {order: "cancel_asked"}
+
+
+def test_a_seller_who_asks_more_later_is_seen(world: World) -> None:
+    (pair,) = of_one_seller(world, "taobao", 1)
+    (number,) = world.order([pair], quantity=2)
+    order = bought(world, "taobao", [(*pair, 2)])
+    bind_apply.apply(world.ctx, ME, plan(world, "taobao", [order]))
+    (made,) = world.orders()
+    world.market.control("amount", ids=[order], total=made["total"] + 5000)
+    world.sync("taobao")
+    assert world.states([number]) == {("booked", "price_raised")}
+    assert verify(world.ctx) == []
