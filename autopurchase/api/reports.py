@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor
 from autopurchase.reports import Behind, Column, Figure, Report, Sheet
 from autopurchase.reports.values import FIGURES, text
-from autopurchase.services import reports
+from autopurchase.services import report_delivery, reports
 from autopurchase.wiring import Workspace
 
 if TYPE_CHECKING:
@@ -120,6 +121,14 @@ class ReportView:
             raise BadInput(f"There is no figure “{name}”; there are: {', '.join(self.report.figures)}.")
         return self.report.figures[name]
 
+    def save(self, path: str | Path) -> Path:
+        """Write it as .xlsx, .html, .csv or .ipynb, by the file's name. Raises BadInput."""
+        from autopurchase.reports import files  # the libraries of all kinds of files come with it
+
+        where = Path(path).expanduser()
+        files.write(self.report, where)
+        return where
+
     def __repr__(self) -> str:
         return f"{self.report.kind} {self.report.period}: {', '.join(self.tables)}".replace(" :", ":")
 
@@ -146,6 +155,10 @@ class Reports:
     def versions(self, week: str = "") -> list[reports.Frozen]:
         """What was frozen, newest first."""
         return reports.versions(self._opened.context, self._actor, week)
+
+    def deliver(self, week: str = "") -> int:
+        """Freeze the weekly report where it is not yet, and write and mail it now; the number of the run."""
+        return report_delivery.deliver(self._opened.context, self._actor, week)
 
     def configure(self, **values: Any) -> None:
         """Set zone, currency, sla_hours, maturity_days, margin, work_from, work_to. Raises BadInput."""

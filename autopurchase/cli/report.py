@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
 from autopurchase.api.workspace import local_actor
 from autopurchase.cli.output import DONE, REFUSALS, aligned, json_option, show
-from autopurchase.cli.shop import open_raw
+from autopurchase.cli.shop import open_raw, read_json
 from autopurchase.domain.errors import BadInput
 from autopurchase.reports import Filters, Report, Sheet
 from autopurchase.reports.values import text
-from autopurchase.services import reports
+from autopurchase.services import report_delivery, reports
 from autopurchase.services.context import Context
+from autopurchase.storage import runs
 
 _VERSIONS = ("period", "version", "as_of", "actor", "digest")
+_out = click.option("--out", default="", metavar="FILE", help="Write a file instead: .xlsx, .html, .csv or .ipynb.")
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every value as CSV, one a row.")
 _tables = click.option("--table", "tables", multiple=True, help="Only this table; may be given again.")
 
@@ -39,13 +42,14 @@ def report() -> None:
 @report.command()
 @_filtered
 @_tables
+@_out
 @_csv
 @json_option
-def backlog(tables: tuple[str, ...], as_csv: bool, as_json: bool, **filters: str) -> int:
+def backlog(tables: tuple[str, ...], out: str, as_csv: bool, as_json: bool, **filters: str) -> int:
     """What is paid and not bought, how old, what is stuck, what expires unpaid."""
     with open_raw() as found:
         made = reports.overview(found.context, local_actor(), Filters(**filters))
-    return _print(made, tables, as_csv, as_json)
+    return _write(made, out, as_json) if out else _print(made, tables, as_csv, as_json)
 
 
 @report.command()
@@ -53,13 +57,16 @@ def backlog(tables: tuple[str, ...], as_csv: bool, as_json: bool, **filters: str
 @click.option("--frozen", is_flag=True, help="As it was frozen last, instead of as it is known now.")
 @_filtered
 @_tables
+@_out
 @_csv
 @json_option
-def weekly(week: str, frozen: bool, tables: tuple[str, ...], as_csv: bool, as_json: bool, **filters: str) -> int:
+def weekly(
+    week: str, frozen: bool, tables: tuple[str, ...], out: str, as_csv: bool, as_json: bool, **filters: str
+) -> int:
     """What happened in a week, and what became of what was booked in it. Exit 1 when something does not add up."""
     with open_raw() as found:
         made = _weekly(found.context, week, frozen, Filters(**filters))
-    _print(made, tables, as_csv, as_json)
+    _write(made, out, as_json) if out else _print(made, tables, as_csv, as_json)
     return REFUSALS if made.figures["residual"].value else DONE
 
 
@@ -69,6 +76,15 @@ def _weekly(ctx: Context, week: str, frozen: bool, filters: Filters) -> Report:
     if filters.given():
         raise BadInput("A frozen report is of everything: leave the filters out.")
     return reports.read(ctx, local_actor(), week or reports.last_week(reports.basis(ctx)))
+
+
+def _write(made: Report, out: str, as_json: bool) -> int:
+    from autopurchase.reports import files  # the libraries of all kinds of files come with it
+
+    path = Path(out).expanduser().resolve()
+    size = files.write(made, path)
+    show({"file": str(path), "bytes": size}, as_json, f"{path} holds the report ({size:,} bytes).")
+    return DONE
 
 
 def _print(made: Report, tables: tuple[str, ...], as_csv: bool, as_json: bool) -> int:
@@ -177,3 +193,48 @@ def settings(as_json: bool, **values: Any) -> int:
     rows = [{"setting": name.replace("_", " "), "value": value} for name, value in now.items()]
     show(now, as_json, aligned(rows, ("setting", "value")))
     return DONE
+
+
+@report.command()
+@click.option("--folder", help="Where the files are written each Monday; empty: nowhere.")
+@click.option("--format", "formats", multiple=True, help="xlsx, html, csv, ipynb; may be given again.")
+@click.option("--mail-to", multiple=True, help="Who gets them by mail; may be given again.")
+@click.option(
+    "--smtp",
+    default="",
+    metavar="FILE.json",
+    help="The mail server: host, port, user, password, security (starttls, tls, none), mail_from.",
+)
+@json_option
+def schedule(folder: str | None, formats: tuple[str, ...], mail_to: tuple[str, ...], smtp: str, as_json: bool) -> int:
+    """Say where the weekly report goes each Monday, or show it. The password is kept encrypted."""
+    given: dict[str, Any] = dict(read_json(smtp, "the mail server")) if smtp else {}
+    given |= {"folder": folder} if folder is not None else {}
+    given |= {"formats": tuple(f".{each.lstrip('.')}" for each in formats)} if formats else {}
+    given |= {"mail_to": tuple(filter(None, mail_to))} if mail_to else {}
+    with open_raw() as found:
+        if given:
+            report_delivery.configure(found.context, local_actor(), **given)
+        now = asdict(report_delivery.settings(found.context, local_actor()))
+    del now["password"]
+    rows = [{"setting": name.replace("_", " "), "value": _listed(value)} for name, value in now.items()]
+    show(now, as_json, aligned(rows, ("setting", "value")))
+    return DONE
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+@report.command()
+@click.option("--week", default="", help="ISO week; without it the last one that is over.")
+@json_option
+def deliver(week: str, as_json: bool) -> int:
+    """Freeze the weekly report where it is not yet, and write and mail it now."""
+    with open_raw() as found:
+        number = report_delivery.deliver(found.context, local_actor(), week)
+        with found.context.db.read() as tx:
+            run = runs.get(tx, number)
+    document = {"run": number, "state": run["state"], "out": run["out"], "error": run["error"]}
+    show(document, as_json, f"Run {number}: {run['error'] or ', '.join(run['out']['files']) + ' delivered.'}")
+    return REFUSALS if run["error"] else DONE

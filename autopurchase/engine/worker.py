@@ -40,6 +40,7 @@ from autopurchase.services import (
     pushes,
     rates,
     readback,
+    report_delivery,
     reports,
     settle,
     sync,
@@ -165,6 +166,7 @@ class Worker:
             _quietly("dead imports", lambda: import_orders.fail_dead(ctx))
             _quietly("exchange rates", lambda: rates.fetch_due(ctx))
             _quietly("sums of figures", lambda: reports.merge(ctx))
+            _quietly("weekly report", lambda: report_delivery.deliver_due(ctx))
 
         @DBOS.workflow(name="nightly")
         def nightly(scheduled_at: object, context: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import pay_links, sessions
+from autopurchase.services import pay_links, report_delivery, sessions
 from autopurchase.services.context import Context
 from autopurchase.services.rates import URL_KEY
 from autopurchase.storage import runs, sources, workspace
@@ -21,7 +21,7 @@ KEY_CHECK = "key_check"
 def reseal_all(ctx: Context) -> int:
     """Seal every secret of the workspace with the vault's newest key, all or none; how many rows."""
     with ctx.db.write() as tx:
-        count = sessions.reseal(ctx, tx) + pay_links.reseal(ctx, tx)
+        count = sessions.reseal(ctx, tx) + report_delivery.reseal(ctx, tx) + pay_links.reseal(ctx, tx)
         for row in sources.listing(tx):
             sources.change(tx, row["id"], config_sealed=ctx.vault.seal(ctx.vault.open(row["config_sealed"])))
             count += 1

@@ -57,6 +57,7 @@ KINDS = {
     "withdraw": "Approval withdrawn",
     "pay_links": "Payment pages",
     "restored": "Copy put back",
+    "report": "Report",
     "settle": "Settling an unknown outcome",
     "cancel": "Cancel at provider",
     "unbind": "Unbind only",

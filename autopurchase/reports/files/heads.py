@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autopurchase.reports.model import Report
-from autopurchase.reports.values import local
+from autopurchase.reports.model import Figure, Report
+from autopurchase.reports.values import local, text
 
 TITLES = {"weekly": "Booked and bought", "backlog": "Backlog"}
 
@@ -25,3 +25,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Program", basis.version),
     ]
     return [(name, value) for name, value in told if value]
+
+
+def told(figure: Figure) -> str:
+    """A figure in one line: ``1,204.50 CNY``, ``42.9 % of booked pieces``."""
+    value = text(figure.value, figure.unit, figure.currency)
+    unit = figure.currency or (figure.unit if figure.unit in ("pieces", "lines") else "")
+    return " ".join(filter(None, (value, unit if figure.value is not None else "", figure.of and f"of {figure.of}")))
