@@ -74,10 +74,11 @@ def request(
 
 def _named(tx: Connection, numbers: Sequence[str], pairs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The named lines by their shown numbers, however they were written. Raises BadInput for those there are not."""
-    shown = {number: next(iter(lines.find(tx, [number]))) for number in dict.fromkeys([*numbers, *pairs])}
+    found = lines.as_written(tx, [*numbers, *pairs])
+    shown = {text: row["number"] for text, row in found.items()}
     return {
         "lines": list(dict.fromkeys(shown.values())),
-        "pairs": {shown[number]: list(orders) for number, orders in pairs.items()},
+        "pairs": {shown[text.strip()]: list(orders) for text, orders in pairs.items()},
     }
 
 
@@ -149,7 +150,7 @@ class _Look:
         readings, self.refused = _read(self.ctx, self.config, self.provider, plan_id, self.orders)
         with self.ctx.db.write() as tx:
             keys = _keep(self.ctx, tx, self.config, readings)
-            self.refused += [entry for reading in readings if (entry := _refusal(tx, self.config, reading))]
+            self.refused += _refusals(tx, self.config, readings)
             out = {entry["provider_order"] for entry in self.refused}
             self.places = _places(tx, self.config, [key for number, key in keys.items() if number not in out])
 
@@ -240,23 +241,43 @@ def _keep(ctx: Context, tx: Connection, config: SessionConfig, readings: Sequenc
     return keys
 
 
-def _refusal(tx: Connection, config: SessionConfig, reading: ProviderOrder) -> dict[str, str] | None:
-    """Why nothing may be bound to the order at all; None when something may."""
-    number = reading.provider_order_id
-    stored = bindings.of_number(tx, config.provider, [number])
-    if any(row["order_state"] == ProviderState.CLOSED for row in stored if row["session"] == config.name):
-        return bind_rows.no(number, "order_closed", "It is closed at the marketplace: nothing comes of it any more.")
-    others = [row["session"] for row in stored if row["session"] != config.name and row["bound"]]
+def _refusals(tx: Connection, config: SessionConfig, readings: Sequence[ProviderOrder]) -> list[dict[str, str]]:
+    """Orders to which nothing may be bound at all, with why."""
+    numbers = [reading.provider_order_id for reading in readings]
+    stored: dict[str, list[Row]] = {number: [] for number in numbers}
+    for row in bindings.of_number(tx, config.provider, numbers):
+        stored[row["provider_order_id"]].append(row)
+    unsettled = bindings.unsettled(tx, [reading.reference for reading in readings if reading.reference])
+    keys = [row["order_key"] for rows in stored.values() for row in rows if row["session"] == config.name]
+    cancelling = cancels.open_of(tx, keys)
+    found = []
+    for reading in readings:
+        rows = stored[reading.provider_order_id]
+        mine = next(row for row in rows if row["session"] == config.name)
+        others = [row["session"] for row in rows if row["session"] != config.name and row["bound"]]
+        run = unsettled.get(reading.reference or "")
+        if why := _why_not(mine, others, run, cancelled=mine["order_key"] in cancelling, empty=not reading.lines):
+            found.append(bind_rows.no(reading.provider_order_id, *why))
+    return found
+
+
+def _why_not(
+    mine: Row, others: Sequence[str], run: int | None, *, cancelled: bool, empty: bool
+) -> tuple[str, str] | None:
+    """(cause, sentence) for which nothing may be bound to an order; None when something may."""
+    if mine["order_state"] == ProviderState.CLOSED:
+        return "order_closed", "It is closed at the marketplace: nothing comes of it any more."
     if others:
-        return bind_rows.no(number, "bound_already", f"It is bound through session {others[0]} already.")
-    run = bindings.unsettled(tx, [reading.reference or ""]).get(reading.reference or "")
+        return "bound_already", f"It is bound through session {others[0]} already."
     if run is not None:
-        sentence = f"We placed it ourselves in run {run}, and its outcome is not settled yet: settle that first."
-        return bind_rows.no(number, "order_unsettled", sentence)
-    if cancels.open_of(tx, [row["order_key"] for row in stored if row["session"] == config.name]):
-        return bind_rows.no(number, "cancel_asked", "A cancel of it is under way: wait for what becomes of it.")
-    if not reading.lines:
-        return bind_rows.no(number, "no_such_order", "The marketplace tells nothing of what is in it: try again later.")
+        return (
+            "order_unsettled",
+            f"We placed it ourselves in run {run}, and its outcome is open: settle it first.",
+        )
+    if cancelled:
+        return "cancel_asked", "A cancel of it is under way: wait for what becomes of it."
+    if empty:
+        return "no_such_order", "The marketplace tells nothing of what is in it: try again later."
     return None
 
 

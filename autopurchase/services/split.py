@@ -32,7 +32,8 @@ def split(
     if not wanted:
         raise BadInput("Say which line is split, and how.")
     with ctx.db.write() as tx:
-        asked = {next(iter(lines.find(tx, [number]))): sizes for number, sizes in wanted.items()}
+        found = lines.as_written(tx, wanted)
+        asked = {found[text.strip()]["number"]: sizes for text, sizes in wanted.items()}
         rows = _locked(tx, list(asked), picks or {})
         parts = {number: checked(number, asked[number], row["open_quantity"]) for number, row in rows.items()}
         run_id = _open_run(ctx, tx, actor, "split", code.call("shop.split", parts), list(rows))

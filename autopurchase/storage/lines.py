@@ -234,6 +234,11 @@ def refresh_order_statuses(connection: Connection, order_ids: Sequence[int]) -> 
 
 def find(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping]:
     """Lines (with their order) by number, ``53-1`` or ``ORD-000000053-1``; raises BadInput naming what is missing."""
+    return {row["number"]: row for row in as_written(connection, numbers).values()}
+
+
+def as_written(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping]:
+    """`find`, but by the numbers as they were given."""
     wanted = list(dict.fromkeys(text.strip() for text in numbers if text.strip()))
     spelled = {text: _spellings(text) for text in wanted}
     keys = sorted({key for options in spelled.values() for key in options})
@@ -246,7 +251,7 @@ def find(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping
     missing = [text for text, row in found.items() if row is None]
     if missing:
         raise BadInput(f"No such line: {', '.join(missing[:10])}{' …' if len(missing) > 10 else ''}.")
-    return {row["number"]: row for row in found.values() if row is not None}
+    return {text: row for text, row in found.items() if row is not None}
 
 
 def _spellings(text: str) -> list[tuple[str, int]]:

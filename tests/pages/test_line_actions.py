@@ -13,9 +13,9 @@ from autopurchase.services import plan
 from autopurchase.services.plan import PlanView
 from autopurchase.storage import lines as stored
 from autopurchase.storage import plans, provider_orders, schema
-from autopurchase.ui import bind
+from autopurchase.ui import bind, drawer
 from autopurchase.wiring import Workspace
-from tests.pages.test_ready import open_ready, picked, shown, tick
+from tests.pages.test_ready import freeze, open_ready, picked, shown, tick
 from tests.support.pages import open_app, sound
 
 ORDER = "2920000000000000001"
@@ -196,3 +196,23 @@ def test_a_comment_begins_with_what_was_said_before(full: Workspace) -> None:
         assert line(full, number)["operator_comment"] == text
         assert before == ("" if text.startswith("ask") else "ask about the size")
         app = tick(app, [shown(app).index(number)])
+
+
+def test_what_is_partly_in_stock_is_split_and_planned_again(full: Workspace) -> None:
+    app = tick(open_ready(ready_provider="taobao"), [0, 1])
+    first, second = picked(app)
+    with full.context.db.write() as tx:
+        stored.set_fields(tx, line(full, first)["id"], quantity=5, open_quantity=5)
+    sound(app.button(key="book").click().run())
+    token = app.session_state[drawer.OPEN]
+    freeze(full, token, [second])
+    with full.context.db.write() as tx:
+        made = plans.get(tx, token)
+        left = [{"number": first, "cause": "partial_stock", "sentence": "2 in stock, 5 wanted.", "split": 2}]
+        plans.change(tx, made["id"], body={**made["body"], "left_out": left})
+    sound(app.run())
+    sound(app.button(key="split-stock").click().run())
+    assert line(full, first)["open_quantity"] == 2
+    again = app.session_state[drawer.OPEN]
+    assert again != token
+    assert sorted(plan.read(full.context, again).params["lines"]) == sorted([first, second])

@@ -1,6 +1,7 @@
 """Orders made by hand are bound to lines: what fits, what differs, what is refused, and never more than there is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from autopurchase.domain.errors import BadInput, Drifted, NotAllowed
+from autopurchase.domain.money import Money
 from autopurchase.domain.roles import Actor, Role
+from autopurchase.domain.shop import ShopLine
 from autopurchase.sandbox import Item, Sandbox, Sku
 from autopurchase.services import bind, bind_apply, cancel_apply, cancel_plan, lines, split
+from autopurchase.services.import_batch import Into, store_batch
+from autopurchase.services.import_rules import stored_order
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
 from autopurchase.storage.lines import Event, record
@@ -319,10 +324,48 @@ def test_one_line_goes_to_parts_of_two_orders(world: World, provider: str) -> No
     assert len(world.bookings()) == 2
     world.market.control("pay", ids=[small])
     world.sync(provider)
-    assert {line: row["purchase"] for line, row in world.lines().items()} == {
-        made[number][0]: "booked", made[number][1]: "bought",
-    }  # fmt: skip
+    states = {made[number][0]: ("booked", ""), made[number][1]: ("bought", "")}
+    assert {line: world.states([line]).pop() for line in made[number]} == states
+    shop_says(world, number, 5)
+    assert {line: world.states([line]).pop() for line in made[number]} == states
+    shop_says(world, number, 4)
+    assert world.states([made[number][1]]) == {("bought", "quantity_reduced")}
+    assert [row["quantity"] for row in world.lines(made[number]).values()] == [3, 2], "what is bought stays"
     assert verify(world.ctx) == []
+
+
+def shop_says(world: World, number: str, quantity: int) -> None:
+    """The shop shows the line again, with so many pieces."""
+    row = world.lines()[number]
+    (order,) = world.rows(sa.select(schema.orders).where(schema.orders.c.id == row["order_id"]))
+    names = ("external_id", "line_no", "provider", "item_id", "sku_id", "spec_id", "title", "seller_id", "seller_name")
+    line = ShopLine(
+        **{name: row[name] for name in names},
+        quantity=quantity,
+        open_quantity=quantity,
+        unit_price=Money(row["unit_price_minor"], row["currency"]),
+        reference_price=Money(row["reference_fen"], "CNY"),
+    )
+    into = Into(order["source_id"], True, world.ctx.providers, world.ctx.now(), "clock", None)
+    with world.ctx.db.write() as tx:
+        store_batch(tx, [replace(stored_order(order), lines=(line,))], into)
+
+
+def test_some_lines_are_bound_now_and_others_later_and_the_shop_is_told(world: World) -> None:
+    goods = of_one_seller(world, "taobao", 2)
+    first, second = world.order(goods, quantity=1)
+    with world.ctx.db.write() as tx:
+        tx.execute(sa.update(schema.source).values(write_back=True))
+    order = bought(world, "taobao", [(*pair, 1) for pair in goods])
+    token = plan(world, "taobao", [order], [first, second])
+    bind_apply.apply(world.ctx, ME, token, lines=[second])
+    assert {number: row["purchase"] for number, row in world.lines().items()} == {first: "ready", second: "booked"}
+    (news,) = world.rows(sa.select(schema.write_back))
+    assert (news["kind"], news["payload"]["status"]) == ("mark", "partly ordered")
+    bind_apply.apply(world.ctx, ME, plan(world, "taobao", [order]), lines=[first])
+    assert world.states() == {("booked", "")}
+    assert [row["payload"]["status"] for row in world.rows(sa.select(schema.write_back))][1:] == ["ordered"]
+    assert refused(world, plan(world, "taobao", [order])) == {order: "bound_already"}
 
 
 def test_an_order_that_is_being_cancelled_is_left_alone(world: World) -> None:
