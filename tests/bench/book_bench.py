@@ -33,9 +33,9 @@ def main(words: list[str]) -> dict[str, Any]:
     """Run the parts asked for (default: all) on SQLite and, where there is one, on PostgreSQL."""
     asked = _arguments(words)
     found: dict[str, Any] = {"machine": f"{platform.machine()}, Python {platform.python_version()}"}
-    with _databases(asked) as databases:
+    with databases(asked.postgres_url, sqlite_only=asked.sqlite_only) as known:
         for part in asked.parts or list(PARTS):
-            for name, fresh in databases.items():
+            for name, fresh in known.items():
                 found[f"{part} {name}"] = PARTS[part](fresh(), asked.rounds)
     return found
 
@@ -50,17 +50,17 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 
 @contextmanager
-def _databases(asked: argparse.Namespace) -> Iterator[dict[str, Callable[[], str]]]:
+def databases(postgres_url: str, *, sqlite_only: bool) -> Iterator[dict[str, Callable[[], str]]]:
     """Name -> what gives the address of an empty database."""
     with tempfile.TemporaryDirectory(prefix="autopurchase-bench-") as folder:
         numbers = iter(range(1_000))
         found: dict[str, Callable[[], str]] = {"sqlite": lambda: f"sqlite:///{Path(folder)}/{next(numbers)}.db"}
         binaries = find_binaries()
-        if asked.sqlite_only or (binaries is None and not asked.postgres_url):
+        if sqlite_only or (binaries is None and not postgres_url):
             yield found
             return
-        if asked.postgres_url:
-            yield {**found, "postgresql": lambda: str(asked.postgres_url)}
+        if postgres_url:
+            yield {**found, "postgresql": lambda: postgres_url}
             return
         assert binaries is not None
         cluster = start_cluster(binaries)

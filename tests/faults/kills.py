@@ -84,10 +84,15 @@ class Ordeal:
         for worker in self.living:
             worker.kill()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Further variables of the workers."""
+        return {}
+
     def _worker(self) -> Child:
         self._started += 1
         words = ["--blind"] if self.blind else []
-        return self.world.worker(*words, log=f"worker-{self._started}.log")
+        return self.world.worker(*words, log=f"worker-{self._started}.log", env=self.environment)
 
     def _kill_one(self) -> None:
         """Let a random worker live for a random while, starting included now and then, and kill it."""
@@ -96,6 +101,10 @@ class Ordeal:
             wait_until(lambda: "ready" in victim.read_log() or not victim.alive, timeout=30, what="a worker")
         time.sleep(self.dice.uniform(0.1, 0.9))
         victim.kill()
+        self._replace(victim)
+
+    def _replace(self, victim: Child) -> None:
+        """One more is dead: another takes its place while ``restarts`` lasts."""
         self.kills += 1
         self.living.remove(victim)
         if self.restarts or not self.living:
@@ -113,7 +122,7 @@ class Ordeal:
 
     def open_rows(self) -> list[dict[str, Any]]:
         """The open bookings, for a failure's message."""
-        shown = ("id", "state", "attempts", "lookups", "due_at", "sent_at", "claimed_by", "sentence")
+        shown = ("id", "state", "attempts", "lookups", "due_at", "sent_at", "claimed_by", "cause", "sentence")
         ends = ("confirmed", "refused", "ended")
         return [{key: row[key] for key in shown} for row in self.world.bookings() if row["state"] not in ends]
 

@@ -7,6 +7,7 @@ import pytest
 
 from autopurchase.services.verify import verify
 from tests.faults.kills import KILLS, LINES, SEED, Ordeal
+from tests.faults.reckoning import reckon
 from tests.support.world import World
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -37,3 +38,4 @@ def test_the_harness_sees_doubles(small_world: World) -> None:
     ordeal.prepare(60)
     ordeal.go(kills=1)
     assert ordeal.doubles()
+    assert set(ordeal.doubles()) <= set(reckon(small_world).over_booked), "the reckoning must see them too"

@@ -145,7 +145,10 @@ class World:
 
     def worker(self, *words: str, log: str = "worker.log", env: Mapping[str, str] | None = None) -> Child:
         """Start a worker process on this workspace."""
-        command = [sys.executable, "-m", "tests.support.worker_process", *words]
+        return self.process([sys.executable, "-m", "tests.support.worker_process", *words], log=log, env=env)
+
+    def process(self, command: Sequence[str], *, log: str, env: Mapping[str, str] | None = None) -> Child:
+        """Start a process of the checkout's own on this workspace."""
         path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
         return start(
             command, log=self.home / log, env={**self.environment, "PYTHONPATH": path, **(env or {})}, cwd=ROOT,
