@@ -39,6 +39,7 @@ CAUSES: dict[str, Cause] = {
         Cause("provider_down", "Provider not answering", "Wait and plan again.", False),
         Cause("unknown_refusal", "Unexplained refusal", "Read the provider's own words in the journal.", True),
         Cause("unknown_outcome", "Outcome unknown", "It is being looked up; do not buy it by hand.", True),
+        Cause("person", "Left to a person", "Look it up on the marketplace's site, then say what is there.", True),
         Cause("not_placed", "Not placed", "A person saw that it is not there: book it again.", False),
         Cause("not_payable", "No longer paid or open in the shop", "Check the order in the shop.", True),
         Cause("needs_mapping", "Not known what to buy", "Map the shop's product to an item.", True),

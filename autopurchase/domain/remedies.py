@@ -53,6 +53,7 @@ _REMEDIES: dict[str, tuple[str, str]] = {
     "provider_down": ("again", "marketplace not answering"),
     "unknown_refusal": ("person", "unexplained"),
     "unknown_outcome": ("settle", "unknown"),
+    "person": ("settle", "left to a person"),
     "not_placed": ("again", "not placed"),
     "not_payable": ("person", "no longer paid in the shop"),
     "needs_mapping": ("choose", "not known what to buy"),
@@ -91,7 +92,7 @@ OF_SESSION = frozenset(
 #: nobody knows yet what they mean; the marketplace's own words stand beside them
 UNEXPLAINED = frozenset({"unknown_refusal", "closed_other", "our_bug"})
 #: not refused: looked up first, so they are neither explained nor unexplained
-UNDECIDED = frozenset({"unknown_outcome"})
+UNDECIDED = frozenset({"unknown_outcome", "person"})
 
 
 def remedy(code: str) -> Remedy:

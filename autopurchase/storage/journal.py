@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -103,7 +103,7 @@ def reaches_all(connection: Connection, wanted: RunFilter) -> bool:
     return int(connection.execute(select(func.count()).select_from(near)).scalar_one()) <= NEAR
 
 
-def previous(connection: Connection, row: RowMapping) -> int:
+def previous(connection: Connection, row: Mapping[Any, Any]) -> int:
     """The run of the same kind, session and source before this one; 0 for none among the newest `NEAR`."""
     wanted = RunFilter(kind=row["kind"])
     same = [run.c.session_id.is_not_distinct_from(row["session_id"])]

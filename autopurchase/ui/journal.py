@@ -8,16 +8,21 @@ from typing import Any
 import streamlit as st
 
 from autopurchase.domain.journal import Note
-from autopurchase.services import notes
+from autopurchase.services import causes, notes
 from autopurchase.storage import cells as stored
 from autopurchase.storage import journal
-from autopurchase.ui import cells, run_cell, tables
+from autopurchase.storage.journal import RunFilter
+from autopurchase.ui import causes as cause_rows
+from autopurchase.ui import cell_tools, cells, compare, run_cell, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.journal_filter import PAGE, Wanted, said
 from autopurchase.ui.words import _, ago
 from autopurchase.ui.workspace import context, reading
 
 SIZE = 20
+#: runs under way whose progress stands over the newest cells
+MOST_WATCHED = 5
+_WATCHED = "journal.watched"
 ICONS = {
     "queued": ":material/schedule:",
     "running": "spinner",
@@ -29,6 +34,9 @@ Row = Mapping[Any, Any]
 
 def cells_of(person: Person, wanted: Wanted) -> None:
     """Draw the cells."""
+    if wanted.other:
+        compare.draw(person, wanted.run, wanted.other)
+        return
     rows = _read(wanted)
     if not rows:
         _nothing(wanted)
@@ -38,7 +46,22 @@ def cells_of(person: Person, wanted: Wanted) -> None:
     for row in rows:
         _cell(person, row, outcomes.get(row["id"], []), signed.get(row["id"], []), alone=bool(wanted.run))
     if not wanted.run:
-        _paging(wanted, rows)
+        _paging(person, wanted, rows)
+
+
+def now(person: Person, wanted: Wanted) -> None:
+    """Over the newest cells: what runs now, and why lines wait, whichever cell they are of."""
+    if wanted.run or wanted.before or wanted.filtered:
+        return
+    under_way()
+    percent = causes.explained_percent(context())
+    if percent is None:
+        return
+    label = _("Why lines wait now · {n} % explained").format(n=percent)
+    opened = st.expander(label, icon=":material/help_center:", key="journal-why", on_change="rerun")
+    if opened.open:
+        with opened:
+            cause_rows.waiting(person)
 
 
 def _read(wanted: Wanted) -> Sequence[Row]:
@@ -82,13 +105,13 @@ def _outcomes(run_ids: list[int]) -> dict[int, list[Row]]:
 
 def _cell(person: Person, row: Row, outcomes: list[Row], signed: list[Note], *, alone: bool) -> None:
     """One cell; its body is read and drawn only while it is open."""
-    words = run_cell.outcome_words(outcomes) or tables.summary(row)
+    words = run_cell.outcome_words(outcomes, row["out"]) or tables.summary(row)
     label = f"**[{row['id']}]** {title(row)}"
     if words:
         label += f" — {words}"
     count = sum(bool(note.text) for note in signed)
     if count:
-        label += f"  :material/sticky_note_2:{count if count > 1 else ''}"
+        label += f" :material/sticky_note_2: {count if count > 1 else ''}"
     label += f"  :small[:gray[· {row['actor']} · {ago(row['created_at'], context().now())}]]"
     opened = st.expander(
         label, type="step", icon=ICONS.get(row["state"]), expanded=alone, key=f"cell-{row['id']}", on_change="rerun"
@@ -108,8 +131,9 @@ def title(row: Row) -> str:
     return " · ".join(filter(None, (tables.kind(row["kind"]), row["session"] or row["source"] or "")))
 
 
-def _paging(wanted: Wanted, rows: Sequence[Row]) -> None:
-    with st.container(horizontal=True, gap="small"):
+def _paging(person: Person, wanted: Wanted, rows: Sequence[Row]) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        cell_tools.export_range(person, wanted.filter)
         if wanted.before:
             st.page_link(PAGE, label=_("Newest"), icon=":material/first_page:", query_params=said())
         if len(rows) == SIZE:
@@ -121,3 +145,19 @@ def _paging(wanted: Wanted, rows: Sequence[Row]) -> None:
             )
     if len(rows) < SIZE and wanted.filtered:
         _reach(wanted)
+
+
+@st.fragment(run_every=1.5)
+def under_way() -> None:
+    """What runs now, with how far it is; the page runs once more when one of them has ended."""
+    with reading() as connection:
+        rows = journal.page(connection, RunFilter(state="running"), limit=MOST_WATCHED)
+    watched = [row["id"] for row in rows]
+    before = st.session_state.get(_WATCHED)
+    st.session_state[_WATCHED] = watched
+    if before is not None and set(before) - set(watched):
+        st.rerun()
+    for row in rows:
+        if row["total"]:
+            done = _("{done} of {total}").format(done=f"{row['done']:,}", total=f"{row['total']:,}")
+            st.progress(min(1.0, row["done"] / row["total"]), text=f"**[{row['id']}]** {title(row)} · {done}")

@@ -64,7 +64,7 @@ def _draw() -> RunFilter:
             "journal_text",
             icon=":material/search:",
             placeholder=_("line, order, marketplace order, words, note"),
-            width=300,
+            width=320,
             **hidden,
         )
         kind = _menu(
@@ -73,8 +73,7 @@ def _draw() -> RunFilter:
         state = _menu(_("State"), "state", STATES, tables.word, _("any state"), 120)
         session = _menu(_("Session"), "session", choices["sessions"], str, _("any session"), 140)
         actor = _menu(_("By"), "actor", choices["actors"], str, _("by anybody"), 140)
-        since = address.day(_("From"), "journal_from", width=140, help=_("From this day on"), **hidden)
-        until = address.day(_("To"), "journal_to", width=140, help=_("Up to this day"), **hidden)
+        since, until = _days()
         st.button(
             _("Clear"),
             icon=":material/filter_alt_off:",
@@ -86,6 +85,26 @@ def _draw() -> RunFilter:
     return RunFilter(
         kind=kind, state=state, session=session, actor=actor, text=text, since=_begin(since), until=_begin(until, 1)
     )
+
+
+def _days() -> tuple[date | None, date | None]:
+    """From and to, in a menu that says what is chosen."""
+    chosen = [said for key in ("journal_from", "journal_to") if (said := address.said(key))]
+    label = " – ".join(dict.fromkeys(chosen)) or _("any day")
+    with st.popover(label, icon=":material/calendar_month:", key="journal-days"):
+        since = address.day(_("From this day on"), "journal_from")
+        until = address.day(_("Up to this day"), "journal_to")
+        with st.container(horizontal=True, gap="small"):
+            st.button(_("Today"), key="journal-today", on_click=one_day, args=(0,))
+            st.button(_("Yesterday"), key="journal-yesterday", on_click=one_day, args=(1,))
+    return since, until
+
+
+def one_day(ago: int) -> None:
+    """Show the cells of one day only."""
+    day = context().now().astimezone(zone()).date() - timedelta(days=ago)
+    for key in ("journal_from", "journal_to"):
+        st.session_state[key] = day
 
 
 def _menu(label: str, name: str, options: Any, words: Any, anything: str, width: int) -> str:
@@ -110,8 +129,3 @@ def _clear() -> None:
 def _begin(day: date | None, later: int = 0) -> datetime | None:
     """The moment a day begins where the person is, or the day ``later`` days after it."""
     return datetime.combine(day + timedelta(days=later), time(), zone()) if day else None
-
-
-def today() -> date:
-    """Where the person is."""
-    return context().now().astimezone(zone()).date()

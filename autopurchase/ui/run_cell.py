@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from autopurchase.domain.causes import cause
+from autopurchase.domain.code import shortened
 from autopurchase.domain.journal import Note
 from autopurchase.services import cancelled
 from autopurchase.storage import cells as stored
 from autopurchase.storage import runs
-from autopurchase.ui import cancel_drawer, downloads, drawer, notes, pay_pages, tables
+from autopurchase.ui import cancel_drawer, causes, cell_tools, downloads, notes, pay_pages, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.order import EVENTS, event_words
 from autopurchase.ui.words import _, plural, when, when_full
@@ -28,30 +29,44 @@ OUTCOMES = {
     "unknown": "outcome unknown",
     "sending": "being sent",
     "queued": "waiting",
+    "left_out": "left out by the plan",
 }
 SHOWN = 500
 
 
-def outcome_words(outcomes: Sequence[Row]) -> str:
-    """``12 booked · 4 refused (Out of stock) · 4 waiting``."""
-    parts: dict[str, int] = {}
+def outcome_words(outcomes: Sequence[Row], out: Row) -> str:
+    """``12 booked · 31 one expired session · 4 price over limit · 2 unknown``."""
+    fates, reasons = counted(outcomes)
+    for code, lines in out.get("left_out", {}).items():
+        reasons[code] = reasons.get(code, 0) + lines
+    parts = [f"{lines:,} {_(OUTCOMES.get(state, state))}" for state, lines in fates.items()]
+    return " · ".join(parts + causes.words(reasons))
+
+
+def counted(outcomes: Sequence[Row]) -> tuple[dict[str, int], dict[str, int]]:
+    """Lines that are booked or on their way, by state; the others, by cause."""
+    fates: dict[str, int] = {}
+    reasons: dict[str, int] = {}
     for row in outcomes:
-        words = _(OUTCOMES.get(row["state"], row["state"]))
-        if row["cause"] and row["state"] in ("refused", "ended"):
-            words += f" ({_(cause(row['cause']).label)})"
-        parts[words] = parts.get(words, 0) + row["lines"]
-    return " · ".join(f"{count} {words}" for words, count in parts.items())
+        if row["state"] in ("refused", "unknown"):
+            code = "unknown_outcome" if row["state"] == "unknown" else row["cause"] or "unknown_refusal"
+            reasons[code] = reasons.get(code, 0) + row["lines"]
+        else:
+            fates[row["state"]] = fates.get(row["state"], 0) + row["lines"]
+    return fates, reasons
 
 
 def body(person: Person, row: Row, outcomes: Sequence[Row], signed: Sequence[Note]) -> None:
     """Draw the cell."""
-    st.code(row["call"], language="python", wrap_lines=True)
+    call = shortened(row["call"], row["params"].get("lines", []), row["id"])
+    st.code(call, language="python", wrap_lines=True)
     if row["state"] in ("queued", "running"):
         _progress(row["id"])
     if row["error"]:
         st.error(row["error"], icon=":material/error:")
     _out(row, outcomes)
     if row["kind"] == "book":
+        causes.of_run(person, row["id"])
         _bookings(row["id"])
     elif row["kind"] == "import":
         _rejects(row["id"])
@@ -84,10 +99,11 @@ def _out(row: Row, outcomes: Sequence[Row]) -> None:
     figures = {tables.word(key): f"{value:,}" for key, value in tables.figures_of(row["out"]).items()}
     if outcomes:
         figures = {}
-        for one in outcomes:
-            name = _(OUTCOMES.get(one["state"], one["state"])).capitalize()
-            name += f": {_(cause(one['cause']).label)}" if one["cause"] else ""
-            figures[name] = str(one["lines"])
+        fates, reasons = counted(outcomes)
+        fates |= {"refused": sum(reasons.values()) - reasons.get("unknown_outcome", 0)}
+        fates |= {"unknown": reasons.get("unknown_outcome", 0)}
+        fates |= {"left_out": sum(row["out"].get("left_out", {}).values())}
+        figures = {_(OUTCOMES.get(state, state)).capitalize(): f"{lines:,}" for state, lines in fates.items() if lines}
     if figures:
         with st.container(horizontal=True, gap="medium"):
             for name, value in figures.items():
@@ -207,44 +223,11 @@ def _rejects(run_id: int) -> None:
 
 
 def _foot(person: Person, row: Row) -> None:
-    """Note, link, export, and planning the refused again."""
+    """What can be done with the cell."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if row["kind"] == "book" and row["session"]:
-            _again(person, row)
             cancel_drawer.undo_button(person, row["id"])
         if row["kind"] in cancelled.KINDS and row["state"] == "done":
             cancel_drawer.rebook_button(person, row)
-        st.download_button(
-            _("Export"),
-            data=lambda: downloads.cell_json(row["id"]),
-            file_name=f"run-{row['id']}.json",
-            mime="application/json",
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"export-{row['id']}",
-        )
         notes.add(person, row["id"])
-        if str(row["id"]) != st.query_params.get("run"):
-            tables.cell_link(row["id"], _("Link to this cell"))
-
-
-def _again(person: Person, row: Row) -> None:
-    """A new plan for what the run did not get, against today's prices; held lines are returned to ready first."""
-    with reading() as connection:
-        lines = stored.again(connection, row["id"])
-    ready = [one["number"] for one in lines if one["purchase"] == "ready"]
-    held = len(lines) - len(ready)
-    if ready:
-        st.button(
-            plural("Plan {n} refused line again", "Plan {n} refused lines again", len(ready)),
-            icon=":material/replay:",
-            key=f"again-{row['id']}",
-            on_click=drawer.request,
-            args=(person, row["session"], ready),
-            help=_("Makes a new plan against today's prices; nothing is sent before you confirm."),
-        )
-    if held:
-        words = plural("{n} is held: see to it first", "{n} are held: see to them first", held)
-        st.page_link(
-            "pages/operate/ready.py", label=words, icon=":material/front_hand:", query_params={"ready_lines": "held"}
-        )
+        cell_tools.draw(person, row)

@@ -7,6 +7,7 @@ person = guard.require("viewer")
 
 cells.heading(_("Journal"), _("Every operation is a cell: In is the call, Out is what came of it."))
 wanted = journal_filter.draw()
+journal.now(person, wanted)
 journal.cells_of(person, wanted)
 drawer.show(person)
 cancel_drawer.show(person)

@@ -5,12 +5,13 @@ import io
 import json
 
 import pytest
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from autopurchase.domain.journal import Note
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import lines, notes, plan
-from autopurchase.storage import cells, journal, views
+from autopurchase.storage import cells, journal, schema, views
 from autopurchase.storage.journal import RunFilter
 from autopurchase.ui import downloads, drawer, guard
 from autopurchase.wiring import Workspace
@@ -35,7 +36,7 @@ def run_of(workspace: Workspace, kind: str) -> int:
 
 def test_cells_are_listed_newest_first_and_filtered_by_the_address(full: Workspace) -> None:
     labels = [item.label for item in open_journal().expander]
-    assert [label.split("]")[0] for label in labels] == ["**[3", "**[2", "**[1"]
+    assert [label.split("]")[0] for label in labels[-3:]] == ["**[3", "**[2", "**[1"]
     assert len(open_journal(journal_kind="import").expander) == 1
     assert len(open_journal(journal_text="shop.plan", journal_session="1688-1").expander) == 1
     assert len(open_journal(journal_from="2001-01-01").expander) == 3
@@ -69,8 +70,48 @@ def test_refused_lines_that_are_ready_again_are_planned_again(full: Workspace) -
     assert held
     lines.make_ready(full.context, Actor("anna", Role.OPERATOR), states, "the seller has it again")
     app = open_journal(run=str(run))
+    assert any("lines are not booked" in item.value for item in app.markdown)
     app.button(key=f"again-{run}").click().run()
     assert plan.read(full.context, app.session_state[drawer.OPEN]).params["lines"] == held
+
+
+def test_a_new_price_is_accepted_for_just_these_lines(full: Workspace) -> None:
+    run = run_of(full, "book")
+    with full.context.db.write() as tx:
+        number = cells.again(tx, run)[0]["number"]
+        line = tx.execute(sa.select(schema.line.c.id).where(schema.line.c.number == number)).scalar_one()
+        data = {"booking": 1, "cause": "price_changed", "sentence": "Costs more."}
+        events = sa.update(schema.event).where(schema.event.c.line_id == line, schema.event.c.run_id == run)
+        tx.execute(events.where(schema.event.c.kind == "booking_refused").values(data=data))
+        tx.execute(sa.update(schema.line).where(schema.line.c.id == line).values(cause="price_changed"))
+    app = open_journal(run=str(run))
+    app.button(key=f"retry-{run}-price_changed-").click().run()
+    made = plan.read(full.context, app.session_state[drawer.OPEN]).params
+    assert (made["lines"], made["options"]["accept_prices"]) == ([number], True)
+    with full.context.db.read() as tx:
+        (state,) = views.line_states(tx, [number])
+        accepted = journal.page(tx, RunFilter(kind="make_ready"), limit=1)
+    assert (state["purchase"], len(accepted)) == ("ready", 1), "who accepted it is a cell of its own"
+
+
+def test_the_list_says_why_lines_are_not_booked(full: Workspace) -> None:
+    labels = [item.label for item in open_journal(journal_kind="book").expander]
+    assert all("4 out of stock" in label and "4 unknown" in label for label in labels)
+    app = open_journal()
+    why = next(item for item in app.expander if "Why lines wait now" in item.label)
+    assert "100.0 % explained" in why.label
+
+
+def test_two_cells_side_by_side_what_differs_first(full: Workspace) -> None:
+    run = run_of(full, "book")
+    app = open_journal(run=str(run), **{"with": str(run - 1)})
+    assert len(app.code) == 2
+    table = app.dataframe[0].value
+    differs = [len(mark) > 0 for mark in table["differs"]]
+    assert differs == sorted(differs, reverse=True)
+    assert differs[0]
+    assert list(table["what"][:1]) == ["Through"]
+    assert any(error.value for error in open_journal(run="1", **{"with": "999"}).error)
 
 
 def test_a_note_is_written_changed_and_taken_back(full: Workspace) -> None:
