@@ -18,6 +18,7 @@ from autopurchase.api.choosing import JournalFilters, Moment, moment, run_filter
 from autopurchase.api.desk import DeskWork
 from autopurchase.api.goods import Mappings, Rates
 from autopurchase.api.line_work import LineWork
+from autopurchase.api.pay import PayList
 from autopurchase.api.plans import Plan, fraction
 from autopurchase.api.reports import Reports, ReportTable, ReportView
 from autopurchase.api.rows import (
@@ -47,6 +48,7 @@ from autopurchase.services.unbind import unbind
 from autopurchase.storage import lines as line_store
 from autopurchase.storage import sessions as session_store
 from autopurchase.storage import views
+from autopurchase.storage.pay import PayFilter
 
 #: rows read at a time
 _CHUNK = 5_000
@@ -145,6 +147,10 @@ class Workspace(LineWork, DeskWork):
         """Sessions with their health and what is used of their budgets."""
         found = sessions.listing(self._opened.context, self.actor)
         return Table([session_row(view) for view in found], SESSION, hidden=SESSION_HIDDEN)
+
+    def pay_list(self, *, session: str = "", expiring: str = "", approval: str = "") -> PayList:
+        """Unpaid orders, nearest deadline first. ``expiring``: 6h, 24h, overdue; ``approval``: approved, waiting."""
+        return PayList(self._opened, self.actor, PayFilter(session, expiring, approval))
 
     @property
     def mapping(self) -> Mappings:

@@ -27,6 +27,7 @@ from autopurchase.cli import (
     journal,
     line_changes,
     orders,
+    pay,
     push,
     report,
     running,
@@ -51,7 +52,8 @@ for command in (
     running.demo_command, accounts.session, accounts.source, orders.import_, orders.ready, buying.plan, buying.book,
     buying.sync, buying.settle, orders.line, care.status, running.worker, running.up, care.migrate, care.verify,
     care.doctor, care.backup, care.restored, care.key, bench.bench, goods.mapping, goods.rates,
-    journal.journal, binding.bind, *cancels.commands, conformance.conformance, push.push, desk.desk, report.report,
+    journal.journal, binding.bind, *cancels.commands, conformance.conformance,
+    pay.pay, push.push, desk.desk, report.report,
 ):  # fmt: skip
     cli.add_command(command)
 

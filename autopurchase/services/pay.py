@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from autopurchase.domain import code
 from autopurchase.domain import pay as rules
 from autopurchase.domain.errors import BadInput, Drifted
-from autopurchase.domain.money import amount_text
+from autopurchase.domain.money import Money, amount_text
 from autopurchase.domain.pay import PayState, pay_state
 from autopurchase.domain.provider_order import ProviderState
 from autopurchase.domain.roles import Actor, Role
@@ -121,7 +120,8 @@ def approve(ctx: Context, actor: Actor, seen: Mapping[str, int | None], *, sessi
         _as_seen(rows, seen)
         new = [row for row in rows if pay_state(row["total_fen"], row["approved_fen"]) is not PayState.APPROVED]
         amount = sum(row["total_fen"] for row in new)
-        run_id = _open_run(ctx, tx, actor, "approve", rows, amount_fen=amount)
+        told = {row["provider_order_id"]: str(Money(row["total_fen"], "CNY").decimal()) for row in rows}
+        run_id = _open_run(ctx, tx, actor, "approve", rows, f"{told!r}")
         now = ctx.now()
         pay.add_approvals(
             tx,
@@ -148,21 +148,22 @@ def withdraw(ctx: Context, actor: Actor, numbers: Sequence[str], *, session: str
         rows = [row for row in orders_of(tx, numbers, session, unpaid=False) if row["approved_fen"] is not None]
         if not rows:
             raise BadInput("None of these orders is approved.")
-        run_id = _open_run(ctx, tx, actor, "withdraw", rows)
+        numbers = [row["provider_order_id"] for row in rows]
+        run_id = _open_run(ctx, tx, actor, "withdraw", rows, f"{numbers!r}")
         pay.withdraw(tx, [row["id"] for row in rows], at=ctx.now(), by=actor.name)
         runs.finish(tx, run_id, at=ctx.now(), out={"withdrawn": len(rows)})
     return run_id
 
 
-def _open_run(ctx: Context, tx: Connection, actor: Actor, kind: str, rows: Sequence[Row], **params: Any) -> int:
-    numbers = [row["provider_order_id"] for row in rows]
+def _open_run(ctx: Context, tx: Connection, actor: Actor, kind: str, rows: Sequence[Row], given: str) -> int:
+    """``given``: the orders as code; an approval called again with these totals refuses what has risen since."""
     return runs.create(
         tx,
         kind=kind,
         actor=actor.name,
         at=ctx.now(),
-        call=code.call(f"shop.pay_list().{kind}", numbers),
-        params={"orders": numbers, **params},
+        call=f"shop.pay_list().{kind}({given})",
+        params={"orders": [row["provider_order_id"] for row in rows]},
         state="running",
         total=len(rows),
     )
