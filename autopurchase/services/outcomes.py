@@ -154,7 +154,6 @@ def _confirm(tx: Connection, outcome: Outcome) -> bool:
         outcome.booking,
         sentence=outcome.said.sentence,
         finished_at=outcome.at,
-        pay_url=answer.pay_url,
         check_found=readback.at_once(outcome.booking["purchase"], answer) or None,
     )
 
@@ -346,7 +345,7 @@ def _as_placed(readings: Sequence[ProviderOrder]) -> Placed:
         )
         for reading in sorted(readings, key=lambda r: (r.created_at is None, r.created_at, r.provider_order_id))
     )
-    return Placed(orders, pay_url=next((reading.pay_url for reading in readings if reading.pay_url), ""))
+    return Placed(orders)
 
 
 def _store_orders(
@@ -377,7 +376,6 @@ def _reading(order: PlacedOrder, reference: str, outcome: Outcome) -> ProviderOr
         freight=order.freight,
         created_at=outcome.at,
         complete=False,
-        pay_url=outcome.placed.pay_url if outcome.placed else "",
         lines=tuple(
             ProviderLine(
                 provider_line_id=line.provider_line_id,

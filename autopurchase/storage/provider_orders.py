@@ -182,7 +182,6 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
         "modified_at": reading.modified_at,
         "paid_at": paid or (now if inferred else None),
         "pay_deadline": reading.pay_deadline,
-        "pay_url": reading.pay_url,
         "raw": reading.raw,
     }
     facts = {name: value for name, value in stated.items() if value not in (None, "")}

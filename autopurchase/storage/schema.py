@@ -234,7 +234,6 @@ booking = Table(
     _time("sent_at"),
     _time("finished_at"),
     _time("created_at", null=False),
-    _text("pay_url"),
     _text("origin"),  # empty: placed by us; bound: made by hand
     _text(
         "check_state"
@@ -459,7 +458,6 @@ provider_order = Table(
     Column("paid_inferred", Boolean, nullable=False, server_default=text("false")),
     _time("pay_deadline"),
     Column("deadline_assumed", Boolean, nullable=False, server_default=text("false")),
-    _text("pay_url"),
     _text("raw"),
     _time("first_seen_at", null=False),
     _time("seen_at", null=False),

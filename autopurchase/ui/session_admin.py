@@ -41,6 +41,8 @@ def _card(person: Person, view: SessionView) -> None:
             st.markdown(f"**{view.name}**", width="content")
             st.caption(view.label, width="content")
             tables.badge(view.state)
+            if view.resting_until:
+                st.badge(_("Resting"), color="orange", width="content")
             st.badge(
                 _("Grade {g}").format(g=view.grade),
                 color="blue" if view.grade == "A" else "gray",

@@ -242,7 +242,7 @@ def _provider_order(
         "state": state, "raw_status": state, "payable": state == "unpaid", "total_fen": fen + 600, "freight_fen": 600,
         "created_at": made.now - timedelta(hours=2), "pay_deadline": made.now + timedelta(hours=dice.randint(1, 30)),
         "paid_at": None if state == "unpaid" else made.now - timedelta(hours=1), "complete": True,
-        "pay_url": f"{BASE_URL}/pay/{number}" if state == "unpaid" else "", "first_seen_at": made.now,
+        "first_seen_at": made.now,
         "seen_at": made.now - timedelta(minutes=7),
     }  # fmt: skip
     made_id = int(tx.execute(insert(provider_order).values(values).returning(provider_order.c.id)).scalar_one())

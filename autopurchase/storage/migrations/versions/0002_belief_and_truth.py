@@ -221,6 +221,8 @@ def upgrade() -> None:
         op.add_column("provider_line", sa.Column(name, sa.Text(), server_default="", nullable=False))
     op.add_column("provider_line", sa.Column("agreed_quantity", sa.Integer(), nullable=True))
     op.add_column("provider_line", sa.Column("agreed_fen", sa.BigInteger(), nullable=True))
+    op.drop_column("booking", "pay_url")  # such addresses can carry signatures: they are kept sealed, in pay_batch
+    op.drop_column("provider_order", "pay_url")
     op.add_column("session", sa.Column("hourly_cap", sa.Integer(), server_default="0", nullable=False))
     op.add_column("session", sa.Column("daily_amount_fen", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("session", sa.Column("pause_seconds", sa.Float(), server_default="0", nullable=False))
