@@ -125,12 +125,12 @@ class Counter:
         """The kept columns of a line that events were counted of."""
         return kept(self._standings[line_id], self._levels[line_id])
 
-    def store(self, connection: Connection, event_ids: Sequence[int], at: datetime) -> None:
-        """Write movements and sums; ``event_ids`` by position."""
+    def store(self, connection: Connection, event_ids: Sequence[int], at: datetime | Sequence[datetime]) -> None:
+        """Write movements and sums; ``event_ids`` by position, ``at``: when they were recorded, all or each."""
         if self._moves:
             rows = [
-                movement_row(move, event_ids[position], line_id, source_id, at)
-                for position, line_id, source_id, move in self._moves
+                movement_row(move, event_ids[place], line_id, source_id, at if isinstance(at, datetime) else at[place])
+                for place, line_id, source_id, move in self._moves
             ]
             connection.execute(_MOVEMENT, rows)
         deltas = [delta_row(key, sums) for key, sums in sorted(self._deltas.items()) if any(sums)]

@@ -95,7 +95,7 @@ def _existing(connection: Connection, table: Table, numbers: Sequence[str]) -> s
 
 def insert_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert orders and return their ids in the same order."""
-    ids = _reserve(connection, orders, len(rows))
+    ids = reserve(connection, orders, len(rows))
     if rows:
         connection.execute(insert(orders), [{**row, "id": key} for key, row in zip(ids, rows, strict=True)])
     return ids
@@ -116,7 +116,7 @@ def insert_lines(
     counter = Counter()
     rows: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
-    for key, (order_id, item) in zip(_reserve(connection, line, len(new)), new, strict=True):
+    for key, (order_id, item) in zip(reserve(connection, line, len(new)), new, strict=True):
         facts = _counted_of(item, source_id)
         state = LineState()
         for kind, data in item.events:
@@ -125,7 +125,7 @@ def insert_lines(
             events.append({"line_id": key, "kind": kind, "data": told})
         rows.append({**_line_row(order_id, item, state, at), **counter.columns(key), "id": key})
     connection.execute(insert(line), rows)
-    ids = _reserve(connection, event, len(events))
+    ids = reserve(connection, event, len(events))
     values = [
         {"at": at, "actor": actor, "run_id": run_id, "id": key, **row} for key, row in zip(ids, events, strict=True)
     ]
@@ -141,7 +141,7 @@ def _counted_of(item: NewLine, source_id: int) -> dict[str, Any]:
     return {**order, **own, "gone": False, "standing": None, "source_id": source_id}
 
 
-def _reserve(connection: Connection, table: Table, count: int) -> list[int]:
+def reserve(connection: Connection, table: Table, count: int) -> list[int]:
     """Ids for rows about to be inserted: asking for them first is several times faster than reading them back.
 
     On SQLite the transaction holds the write lock, so nobody else can take the next ones; rows are never deleted.
