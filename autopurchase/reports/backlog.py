@@ -174,8 +174,7 @@ class _Reading:
     def _clearing(self, pieces: int) -> list[Figure]:
         """Hours to clear, at the pace of the last five working days."""
         days = last_working_days(self.basis.as_of, self.basis.zone)
-        level = "day" if standing.tally_zone(self.tx) == self.basis.zone else "slot"
-        flows = standing.states_since(self.tx, self.scope, level, days[-1][0])
+        flows = standing.changes_since(self.tx, self.scope, self.basis.zone, days[-1][0])
         booked = sum(
             count
             for slot, part, count in flows

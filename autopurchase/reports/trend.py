@@ -31,12 +31,7 @@ def trend(tx: Any, basis: Basis, filters: Filters | None = None, weeks: int = 12
     scope = scopes.scope(tx, **(filters or Filters()).given())
     this = week_of(basis.as_of, basis.zone)
     found = [this.before(back) for back in reversed(range(weeks))]
-    if scope.seller is not None:
-        changes = standing.of_seller_since(tx, scope, found[0].start)
-        changes += standing.flows_of_seller_since(tx, scope, found[0].start)
-    else:
-        level = "day" if standing.tally_zone(tx) == basis.zone else "slot"
-        changes = standing.states_since(tx, scope, level, found[0].start)
+    changes = standing.changes_since(tx, scope, basis.zone, found[0].start)
     level_now = dict.fromkeys(PARTS, 0)
     for row in standing.sums_now(tx, scope):
         level_now[part_of(row["part"])] += row["pieces"]

@@ -52,11 +52,7 @@ def stood(tx: Any, scope: Scope, zone: str, moments: tuple[datetime, ...]) -> li
     now = dict.fromkeys(PARTS, 0)
     for row in standing.sums_now(tx, scope):
         now[part_of(row["part"])] += row["pieces"]
-    if scope.seller is not None:
-        changes = standing.of_seller_since(tx, scope, moments[0])
-    else:
-        level = "day" if standing.tally_zone(tx) == zone else "slot"
-        changes = standing.states_since(tx, scope, level, moments[0])
+    changes = standing.changes_since(tx, scope, zone, moments[0])
     return [
         {
             part: now[part] - sum(pieces for slot, name, pieces in changes if part_of(name) == part and slot >= moment)

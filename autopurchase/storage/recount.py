@@ -17,6 +17,8 @@ from autopurchase.storage.counting import FACTS, Key
 from autopurchase.storage.schema import event, line, movement, orders, tally, tally_delta
 
 _BATCH = 1_000
+#: of a statement, not of the connection: what is written between must not be streamed
+_STREAM = {"stream_results": True, "yield_per": _BATCH}
 Row = Mapping[Any, Any]
 
 
@@ -70,7 +72,7 @@ def recount(connection: Connection) -> Iterator[Recounted]:
 
 def _events(connection: Connection) -> Iterator[RowMapping]:
     query = select(event).order_by(event.c.line_id, event.c.id)
-    yield from connection.execution_options(stream_results=True, yield_per=_BATCH).execute(query).mappings()
+    yield from connection.execute(query, execution_options=_STREAM).mappings()
 
 
 def _lines(connection: Connection) -> Iterator[RowMapping]:
@@ -80,7 +82,7 @@ def _lines(connection: Connection) -> Iterator[RowMapping]:
         .join_from(line, orders)
         .order_by(line.c.id)
     )
-    yield from connection.execution_options(stream_results=True, yield_per=_BATCH).execute(query).mappings()
+    yield from connection.execute(query, execution_options=_STREAM).mappings()
 
 
 def _counted(
@@ -172,7 +174,7 @@ def add(sums: dict[Key, list[int]], more: Mapping[Key, Sequence[int]]) -> None:
 def movements(connection: Connection) -> Iterator[RowMapping]:
     """Every movement, line by line; memory stays flat."""
     query = select(movement).order_by(movement.c.line_id, movement.c.id)
-    yield from connection.execution_options(stream_results=True, yield_per=_BATCH).execute(query).mappings()
+    yield from connection.execute(query, execution_options=_STREAM).mappings()
 
 
 def comparable(row: Row) -> tuple[Any, ...]:

@@ -188,11 +188,21 @@ def tally_zone(connection: Connection) -> str:
     return workspace.read(connection, ZONE_KEY) or DEFAULT_ZONE
 
 
-def states_since(connection: Connection, scope: Scope, level: str, since: datetime) -> list[tuple[datetime, str, int]]:
-    """(slot, part, pieces) of every difference in what stood since then, and of what happened; merged and fresh.
+Change = tuple[datetime, str, int]
 
-    ``level``: ``day`` for days of the workspace's zone, ``slot`` for quarters of an hour.
+
+def changes_since(connection: Connection, scope: Scope, zone: str, since: datetime) -> list[Change]:
+    """(slot, part, pieces) of every difference in what stood since then, and of what happened.
+
+    Slots are days of ``zone`` where sums are kept of those, else quarters of an hour; of one seller, movements.
     """
+    if scope.seller is not None:
+        return _of_seller_since(connection, scope, since)
+    return _sums_since(connection, scope, "day" if tally_zone(connection) == zone else "slot", since)
+
+
+def _sums_since(connection: Connection, scope: Scope, level: str, since: datetime) -> list[Change]:
+    """Merged and fresh."""
     merged = select(tally.c.slot, tally.c.part, tally.c.pieces)
     merged = merged.where(tally.c.level == level, tally.c.slot >= since, *_in(tally, scope))
     fresh = select(tally_delta.c.slot, tally_delta.c.part, tally_delta.c.pieces)
@@ -202,28 +212,23 @@ def states_since(connection: Connection, scope: Scope, level: str, since: dateti
     return [(slot, str(part), int(pieces)) for slot, part, pieces in connection.execute(query)]
 
 
-def of_seller_since(connection: Connection, scope: Scope, since: datetime) -> list[tuple[datetime, str, int]]:
-    """The same of one seller, from movements: sums are not kept by seller."""
-    parts = ("backlog", "unpaid", "excess")
-    query = select(movement.c.at, *[movement.c[name] for name in parts]).where(
-        movement.c.at >= since, movement.c.seller_id == scope.seller, *_in(movement, scope)
+def _of_seller_since(connection: Connection, scope: Scope, since: datetime) -> list[Change]:
+    """From movements: sums are not kept by seller."""
+    names = ("at", "kind", "pieces", *_LEVELS)
+    query = select(*[movement.c[name] for name in names]).where(
+        movement.c.at >= since, *scope.on({"seller": movement.c.seller_id, **{n: movement.c[n] for n in _DIMS}})
     )
-    rows = connection.execute(query).mappings()
-    return [(row["at"], part, row[part]) for row in rows for part in parts if row[part]]
-
-
-def flows_of_seller_since(connection: Connection, scope: Scope, since: datetime) -> list[tuple[datetime, str, int]]:
-    """What happened to lines of one seller, as sums by time tell it of all."""
-    query = select(movement.c.at, movement.c.kind, movement.c.pieces, movement.c.backlog).where(
-        movement.c.at >= since, movement.c.seller_id == scope.seller, *_in(movement, scope)
-    )
-    found: list[tuple[datetime, str, int]] = []
-    for at, kind, pieces, backlog in connection.execute(query):
-        if kind in FLOWS:
-            found.append((at, f"+{kind}", backlog if kind == "ready" else pieces))
-        if kind == "refunded" and backlog:
-            found.append((at, "+ready", backlog))
+    found: list[Change] = []
+    for row in connection.execute(query).mappings():
+        found += [(row["at"], part, row[part]) for part in _LEVELS if row[part]]
+        if row["kind"] in FLOWS:
+            found.append((row["at"], f"+{row['kind']}", row["backlog"] if row["kind"] == "ready" else row["pieces"]))
+        if row["kind"] == "refunded" and row["backlog"]:
+            found.append((row["at"], "+ready", row["backlog"]))
     return found
+
+
+_LEVELS = ("backlog", "unpaid", "excess")
 
 
 # --- orders at marketplaces ---
