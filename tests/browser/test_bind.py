@@ -44,6 +44,7 @@ def open_drawer(page: Page, demo: App, order: str, numbers: list[str]) -> None:
     """Paste the order with its lines, and wait until the worker has read it."""
     open_page(page, f"{demo.url}/ready")
     page.locator(".st-key-bind-picked button").first.click()
+    page.locator(".st-key-bind-orders textarea").wait_for(timeout=30_000)
     settle(page)
     page.get_by_label("Session whose orders they are").click()
     page.get_by_role("option", name=re.compile("^main")).click()
@@ -55,7 +56,9 @@ def open_drawer(page: Page, demo: App, order: str, numbers: list[str]) -> None:
 
 
 def test_a_mismatch_is_shown_and_bound_for_a_reason(demo: App, page: Page, tmp_path: Path) -> None:
-    open_page(page, f"{demo.url}/ready")
+    page.goto(f"{demo.url}/ready")
+    expect(page.get_by_role("heading", name="Ready for purchase")).to_be_visible(timeout=60_000)  # the demo is made
+    settle(page, timeout=60)
     order, numbers = made_by_hand(demo)
     open_drawer(page, demo, order, numbers)
     expect(page.get_by_text("1 order · ")).to_be_visible()
@@ -80,8 +83,7 @@ def test_a_mismatch_is_shown_and_bound_for_a_reason(demo: App, page: Page, tmp_p
     expect(page.get_by_text("2 lines bound")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 1920])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1920, "dark")])
 def test_nothing_of_the_drawer_runs_over_its_edge(
     demo: App, new_page: Opener, width: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_nothing_of_the_drawer_runs_over_its_edge(
     open_page(page, f"{demo.url}/ready?ready_provider=taobao")
     click_row(page, 0, key=READY)
     page.locator(".st-key-bind-picked button").first.click()
+    page.locator(".st-key-bind-orders textarea").wait_for(timeout=30_000)
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     screenshot(page, tmp_path / f"bind-form-{width}-{scheme}.png")
