@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +67,11 @@ def _tokens(data: dict[str, Any]) -> Tokens:
     return Tokens(data["access_token"], data.get("refresh_token") or "", **times)
 
 
+#: by database and session: seconds by which this process has put calls off, all in all
+_put_offs: defaultdict[tuple[str, int], float] = defaultdict(float)
+_putting_off = threading.Lock()
+
+
 @dataclass(slots=True)
 class SessionPace:
     """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
@@ -82,15 +89,17 @@ class SessionPace:
     reserve: Callable[[Connection, float], float] | None = None
     lead: float = 0.0
     slot: float = 0.0  # of the call that `wait` let go last
+    _put_off: float = 0.0  # how much the session's calls had been put off when this one's slot was reserved
 
     def soon(self) -> None:
         """Sleep until shortly before this call's slot: time to connect, but an open connection must not wait long."""
+        self._put_off = _put_offs[self._name]
         if self.first is None:
             self.first = self._reserve()
         time.sleep(max(0.0, self.first - _NEAR - time.monotonic()))
 
     def wait(self) -> None:
-        """Sleep until this call's slot comes; a slot that has slipped by is given up for a new one."""
+        """Sleep until this call's slot comes; one that has long slipped by is given up for a new one."""
         moment, self.first = self.first, None
         for _ in range(_SLOTS_TRIED):
             if moment is None:
@@ -106,14 +115,27 @@ class SessionPace:
         raise NotSent(sentence, cause="throttled", retry_after=1.0)
 
     def sent(self) -> None:
-        """Put later calls off by as much as this one was late: a busy machine may stop us on the last step, too."""
+        """Put later calls off by as much as this one was late, unless they have been meanwhile.
+
+        Then any call and the one N places on are as far apart as their slots were, whenever the first really left.
+        """
         late = time.monotonic() - self.slot
-        if late > limits.LATE:
+        if late <= limits.NOTICED:
+            return
+        with _putting_off:
+            missing = late - (_put_offs[self._name] - self._put_off)
+            _put_offs[self._name] += max(0.0, missing)
+        if missing > 0:
             with self.ctx.db.write() as tx:
-                limits.put_off(tx, self.session_id, late)
+                limits.put_off(tx, self.session_id, missing)
+
+    @property
+    def _name(self) -> tuple[str, int]:
+        return self.ctx.db.url, self.session_id
 
     def _reserve(self) -> float:
         """When the next slot comes."""
+        self._put_off = _put_offs[self._name]
         with self.ctx.db.write() as tx:
             if self.reserve:
                 return self.reserve(tx, self.lead)

@@ -30,8 +30,10 @@ from autopurchase.storage.schema import call_slot, lease
 
 #: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 36 ms of jitter
 HEADROOM = 0.965
-#: a caller later than this (seconds) behind its slot takes a new one: it would crowd the calls after it
-LATE = 0.015
+#: a call that leaves later than this (seconds) behind its slot puts the later ones off
+NOTICED = 0.015
+#: a caller later than this takes a new slot: the calls that come a second after its old one may have theirs already
+LATE = 0.5
 #: how long (seconds) one asking for a lease is remembered: it asks again every tenth of a second
 _ASKED = 0.5
 
