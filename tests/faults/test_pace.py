@@ -39,7 +39,7 @@ def test_booking_sync_and_plan_check_share_the_sessions_budget(paced_world: Worl
         wait_until(lambda: ordeal.open_bookings() < 110, timeout=60, what="the batch to begin")
         token = plan.request(world.ctx, ME, name, lines=numbers[120:], in_worker=True)
         (run,) = sync.request(world.ctx, ME, session=name)
-        assert world.wait_for_plan(token).line_count == 20
+        assert world.wait_for_plan(token, timeout=120).line_count == 20
         assert world.wait_for_run(run)["error"] == ""
         wait_until(lambda: not ordeal.open_bookings(), timeout=120, what="the batch")
     finally:

@@ -49,7 +49,7 @@ def test_a_pause_asked_for_by_the_provider_holds_for_everybody(world: World) -> 
     with world.ctx.db.write() as tx:
         limits.pause_calls(tx, world.session_id("taobao"), 5.0)
         limits.pause_calls(tx, world.session_id("taobao"), 1.0)
-    assert pauses(world, 1)[0] == pytest.approx(5.0, abs=0.2)
+    assert 3.0 < pauses(world, 1)[0] < 5.2  # less what a busy machine takes to commit
 
 
 def test_a_slow_commit_is_learnt(world: World) -> None:
