@@ -110,5 +110,5 @@ def forecast(ctx: Context, name: str, amounts: Sequence[int]) -> Forecast:
     with ctx.db.read() as tx:
         row = sessions.by_name(tx, name)
         use = sessions.use(tx, row["id"], now)
-        queued = bookings.waiting(tx).get(row["id"], [])
+        queued = bookings.waiting_amounts(tx, row["id"])
     return rules.forecast(budget_of(row), use, health_of(row), amounts, now, queued)

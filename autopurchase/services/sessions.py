@@ -231,7 +231,7 @@ def listing(ctx: Context, actor: Actor) -> list[SessionView]:
     with ctx.db.read() as tx:
         uses, waiting = sessions.uses(tx, now), bookings.waiting(tx)
         rows = sessions.listing(tx)
-    return [_view(ctx, row, uses.get(row["id"], Use()), waiting.get(row["id"], []), now) for row in rows]
+    return [_view(ctx, row, uses.get(row["id"], Use()), waiting.get(row["id"], (0, 0)), now) for row in rows]
 
 
 def read(ctx: Context, actor: Actor, name: str) -> SessionView:
@@ -240,7 +240,7 @@ def read(ctx: Context, actor: Actor, name: str) -> SessionView:
     return next(view for view in listing(ctx, actor) if view.name == name)
 
 
-def _view(ctx: Context, row: Row, use: Use, queued: list[int], now: datetime) -> SessionView:
+def _view(ctx: Context, row: Row, use: Use, queued: tuple[int, int], now: datetime) -> SessionView:
     manifest = ctx.providers[row["provider"]].manifest
     names = {item.name for item in fields(SessionView)}
     budget = budget_of(row)
@@ -252,9 +252,9 @@ def _view(ctx: Context, row: Row, use: Use, queued: list[int], now: datetime) ->
         grade_reason=manifest.grade_reason,
         budget=budget,
         use=use,
-        queued=len(queued),
-        queued_fen=sum(queued),
-        room=rules.room(budget, use, len(queued)),
+        queued=queued[0],
+        queued_fen=queued[1],
+        room=rules.room(budget, use, queued[0]),
         resting_until=resting.until if resting else None,
         resting_why=row["resting_why"] if resting else "",
         health=health(row, now),

@@ -64,13 +64,20 @@ def next_due(connection: Connection, session_id: int) -> datetime | None:
     return found
 
 
-def waiting(connection: Connection) -> dict[int, list[int]]:
-    """What the queued bookings of each session come to (fen), in the order in which they are sent."""
-    query = select(booking.c.session_id, booking.c.total_minor).where(_IS_OPEN, booking.c.state == "queued")
-    found: dict[int, list[int]] = {}
-    for key, amount in connection.execute(query.order_by(booking.c.due_at, booking.c.id)):
-        found.setdefault(key, []).append(amount)
-    return found
+_QUEUED = (_IS_OPEN, booking.c.state == BookingState.QUEUED.value)
+
+
+def waiting(connection: Connection) -> dict[int, tuple[int, int]]:
+    """Queued bookings of each session: how many, and what they come to (fen)."""
+    query = select(booking.c.session_id, func.count(), func.sum(booking.c.total_minor)).where(*_QUEUED)
+    rows = connection.execute(query.group_by(booking.c.session_id))
+    return {key: (int(count), int(amount)) for key, count, amount in rows}
+
+
+def waiting_amounts(connection: Connection, session_id: int) -> list[int]:
+    """What the session's queued bookings come to each (fen), in the order in which they are sent."""
+    query = select(booking.c.total_minor).where(booking.c.session_id == session_id, *_QUEUED)
+    return list(connection.execute(query.order_by(booking.c.due_at, booking.c.id)).scalars())
 
 
 def due_sessions(connection: Connection, now: datetime) -> list[int]:
@@ -126,8 +133,11 @@ def confirm(connection: Connection, claimed: Mapping[str, Any], **values: Any) -
 
 def _queued(session_id: int, *more: ColumnElement[bool]) -> Any:
     """Ids of a session's queued bookings that no lane has claimed: one would wait for the other for ever."""
-    waiting = (booking.c.session_id == session_id, _IS_OPEN, booking.c.state == BookingState.QUEUED.value)
-    return select(booking.c.id).where(*waiting, *more).with_for_update(skip_locked=True)
+    return (
+        select(booking.c.id)
+        .where(booking.c.session_id == session_id, *_QUEUED, *more)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def postpone(connection: Connection, session_id: int, until: datetime, sentence: str, *, spare: int = 0) -> None:
