@@ -17,6 +17,7 @@ from autopurchase.domain.journal import Cell
 from autopurchase.domain.roles import Actor
 from autopurchase.following import PATIENCE, Tell, follow
 from autopurchase.reports.journal import cell
+from autopurchase.reports.journal.compare import compare
 from autopurchase.services import cancel_plan, causes, journal, notes, plan
 from autopurchase.storage import cells, runs
 from autopurchase.wiring import Workspace
@@ -183,6 +184,14 @@ class Run:
     def _repr_html_(self) -> str:
         found = self._cell()
         return f"<div><code>In [{self.number}]: {escape(found.run['call'])}</code>{cell.html(found)}</div>"
+
+    def compare(self, other: int) -> Table:
+        """This cell beside another, what differs first: part (In, Out, Lines), what, this, that, differs."""
+        found = journal.read(self._workspace.context, self._actor, sorted({self.number, other}))
+        by_number = {each.number: each for each in found}
+        pairs = compare(by_number[self.number], by_number[other])
+        rows = [{"part": p.part, "what": p.what, "this": p.left, "that": p.right, "differs": p.differs} for p in pairs]
+        return Table(rows, ("part", "what", "this", "that", "differs"))
 
     def export(self, path: str | Path) -> Path:
         """Write the cell to ``path``: .ipynb, which does nothing again by itself, or .html. Raises BadInput."""

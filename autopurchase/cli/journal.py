@@ -78,6 +78,18 @@ def _notes(run: Run, document: dict[str, Any]) -> list[str]:
             for note in document["notes"]]  # fmt: skip
 
 
+@journal.command("compare")
+@click.argument("number", type=int)
+@click.argument("other", type=int)
+@json_option
+def compare_runs(number: int, other: int, as_json: bool) -> int:
+    """Cells NUMBER and OTHER side by side, what differs first."""
+    with opened() as shop:
+        rows = shop.run(number).compare(other).rows
+    show({"run": number, "other": other, "rows": rows}, as_json, aligned(rows, ("part", "what", "this", "that")))
+    return DONE
+
+
 @journal.command("export")
 @click.argument("numbers", type=int, nargs=-1)
 @filter_options

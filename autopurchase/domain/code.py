@@ -42,8 +42,8 @@ def literal(value: Any) -> str:
 
 
 def shortened(said: str, numbers: Sequence[str], run: int) -> str:
-    """A call without its long list of lines, as valid as before: its own run knows which they were."""
-    every = literal(list(numbers))
+    """A call as it is shown: without a long list of lines, as valid as before: its own run knows which they were."""
+    every, said = literal(list(numbers)), unsigned(said)
     if len(numbers) <= SHOWN or every not in said:
         return said
     return f"{said.replace(every, f'shop.run({run}).numbers')}  # {len(numbers):,} lines"

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from autopurchase.domain import code
 from autopurchase.domain.errors import BadInput
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.reports import Basis, Behind, Filters, Report, Sheet, frozen
@@ -86,10 +87,8 @@ def configure(ctx: Context, actor: Actor, **values: Any) -> int:
         workspace.write(tx, standing.ZONE_KEY, now.zone)
         if now.zone != before:
             tallies.rezone(tx, now.zone)
-        said = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        run_id = runs.create(
-            tx, kind="settings", actor=actor.name, at=ctx.now(), call=f"shop.configure_reports({said})", params=kept
-        )
+        call = code.call("shop.reports.configure", **values)
+        run_id = runs.create(tx, kind="settings", actor=actor.name, at=ctx.now(), call=call, params=kept)
         runs.finish(tx, run_id, at=ctx.now(), out={})
     return run_id
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from autopurchase.domain.code import unsigned
 from autopurchase.storage import cells, runs
 from autopurchase.ui.workspace import reading
 
@@ -47,7 +48,7 @@ def cell_json(run_id: int) -> bytes:
             "calls": [_plain(row) for row in cells.attempts(connection, run_id, 100_000)],
             "changes": [_plain(row) for row in cells.changes(connection, run_id, 100_000)],
         }
-    return json.dumps(content, ensure_ascii=False, indent=1).encode()
+    return unsigned(json.dumps(content, ensure_ascii=False, indent=1)).encode()
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -68,6 +68,8 @@ KINDS = {
     "release": "Release: not as planned",
     "accept": "Accepting what differs",
     "desk": "Comparison with the marketplace",
+    "leave": "Difference left as it is",
+    "settings": "Settings of figures",
 }
 
 

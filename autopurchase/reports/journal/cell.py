@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from autopurchase.domain.causes import cause
+from autopurchase.domain.code import unsigned
 from autopurchase.domain.journal import Cell, Note
 from autopurchase.reports.journal.tables import html_table, text_of
 
@@ -34,7 +35,7 @@ def result(cell: Cell) -> str:
     """Out in one sentence."""
     run = cell.run
     if run["error"]:
-        return str(run["error"])
+        return unsigned(str(run["error"]))
     if not cell.lines:
         return told_figures(run["out"]) or str(run["state"])
     rows = [outcome_row(row) for row in cell.lines]
@@ -124,7 +125,7 @@ def told_figures(out: Mapping[str, Any]) -> str:
 
 def detail(data: Mapping[str, Any]) -> str:
     """``{"cause": "out_of_stock"}`` -> ``cause: out_of_stock``."""
-    return ", ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None))
+    return unsigned(", ".join(f"{name}: {value}" for name, value in data.items() if value not in ("", None)))
 
 
 def listed(cells: Sequence[Cell]) -> list[dict[str, Any]]:
