@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from autopurchase import settings
 from autopurchase.domain.errors import BadInput
 from autopurchase.engine.queue import DurableQueue, prepare
 from autopurchase.providers import PROVIDERS
+from autopurchase.services import call_stats
 from autopurchase.services.context import Context
 from autopurchase.sources import SOURCES
 from autopurchase.sources.web import read_text
@@ -40,7 +42,9 @@ class Workspace:
     queue: DurableQueue
 
     def close(self) -> None:
-        """Give connections back."""
+        """Give connections back; what was counted of calls is written first."""
+        with suppress(Exception):  # figures are not worth an error at the end
+            call_stats.flush(self.context)
         self.queue.close()
         self.context.db.close()
 

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from autopurchase.engine.queue import (
 )
 from autopurchase.services import (
     bind,
+    call_stats,
     cancel,
     desk,
     import_orders,
@@ -56,6 +58,8 @@ BUSY = 75
 #: lanes of one session that may run at once in the engine; the session's own concurrency is held by its leases
 MAX_LANES = 16
 SWEEP_SECONDS = 1.0
+#: how often what was counted of calls is written
+COUNTS_SECONDS = 15.0
 #: who carries out a run of the journal, by the stored name of the work: never renamed, safe to run again
 RUNS: dict[str, Callable[[Context, int], object]] = {
     "sync": sync.carry_out,
@@ -200,9 +204,13 @@ class Worker:
 
     def _sweep_until_stopped(self) -> None:
         """Start lanes for bookings that came due with no lane alive, and what else waits; every second."""
+        written = time.monotonic()
         while not self.stopping.wait(SWEEP_SECONDS):
             _quietly("sweep", lambda: sweep(self.ctx))
             _quietly("pushes", lambda: pushes.hand_over(self.ctx))
+            if time.monotonic() - written > COUNTS_SECONDS:
+                written = time.monotonic()
+                _quietly("counts of calls", lambda: call_stats.flush(self.ctx))
 
 
 def _of(ctx: Context, carry_out: Callable[[Context, int], object]) -> Callable[[int], object]:

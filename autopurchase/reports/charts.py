@@ -50,7 +50,7 @@ def ages(sheet: Sheet, theme: str = "light") -> Chart | None:
         x=labels, y=pieces, text=[f"{count:,}" for count in pieces], textposition="outside", marker_color=colours,
         cliponaxis=False, hovertemplate="%{x}: %{y:,} pieces<extra></extra>",
     )  # fmt: skip
-    return _finish(go.Figure(bars), message, theme)
+    return finish(go.Figure(bars), message, theme)
 
 
 def causes(sheet: Sheet, theme: str = "light") -> Chart | None:
@@ -66,7 +66,7 @@ def causes(sheet: Sheet, theme: str = "light") -> Chart | None:
         text=[f"{row['pieces']:,}" for row in rows], textposition="outside", marker_color=ORANGE, cliponaxis=False,
         hovertemplate="%{y}: %{x:,} pieces<extra></extra>",
     )  # fmt: skip
-    chart = _finish(go.Figure(bars), message, theme)
+    chart = finish(go.Figure(bars), message, theme, axis="linear")
     chart.update_yaxes(autorange="reversed", automargin=True)
     chart.update_xaxes(visible=False)
     return chart
@@ -126,7 +126,7 @@ def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
             hovertemplate="%{x}, " + label.lower() + ": %{y} %<extra></extra>",
         )
     chart.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.16, "x": 0})
-    finished = _finish(chart, message, theme)
+    finished = finish(chart, message, theme)
     finished.update_layout(showlegend=True)
     finished.update_yaxes(ticksuffix=" %")
     return finished
@@ -156,7 +156,7 @@ def variance(sheet: Sheet, theme: str = "light", code: str = "CNY") -> Chart | N
         totals={"marker": {"color": BLUE}},
         cliponaxis=False,
     )
-    chart = _finish(go.Figure(bars), message, theme)
+    chart = finish(go.Figure(bars), message, theme)
     high, low = max(values[0], values[3]), min(values[0], values[3])
     spread = max(high - low, *(abs(value) for value in values[1:3]), high * 0.02)
     chart.update_yaxes(range=[max(0.0, low - 2 * spread), high + spread], visible=False)  # the change is the message
@@ -180,7 +180,7 @@ def _lines(
             x=weeks[-1], y=rows[-1][name], text=f"{label} {rows[-1][name]:,}", showarrow=False, xanchor="left",
             xshift=8, yshift=shift, font={"color": colour, "size": 12},
         )  # fmt: skip
-    finished = _finish(chart, message, theme)
+    finished = finish(chart, message, theme)
     finished.update_layout(margin={"r": 120})
     finished.update_yaxes(rangemode="tozero")
     return finished
@@ -199,7 +199,8 @@ def _apart(row: Mapping[str, Any], series: Sequence[tuple[str, str, str]]) -> li
     return found
 
 
-def _finish(chart: Chart, message: str, theme: str) -> Chart:
+def finish(chart: Chart, message: str, theme: str, *, axis: str = "category") -> Chart:
+    """The look that all charts share. ``axis``: what the first axis is: category, linear or date."""
     ink, faint = _INK[theme], _FAINT[theme]
     chart.update_layout(
         title={"text": message, "font": {"size": 15, "color": ink}, "x": 0, "xanchor": "left", "y": 0.97},
@@ -212,7 +213,7 @@ def _finish(chart: Chart, message: str, theme: str) -> Chart:
         hoverlabel={"font": {"family": _FONT}},
         modebar={"remove": ["zoom", "pan", "select", "lasso", "autoscale"]},
     )
-    chart.update_xaxes(showgrid=False, linecolor=faint, fixedrange=True, automargin=True, type="category")
+    chart.update_xaxes(showgrid=False, linecolor=faint, fixedrange=True, automargin=True, type=axis)
     chart.update_yaxes(gridcolor=faint, zeroline=False, fixedrange=True, automargin=True)
     return chart
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from autopurchase.domain.errors import LimitReached, NotSent, ProviderDown, RateLimited, SessionRefused
 from autopurchase.domain.session import Address, SessionConfig, SessionState, Tokens
 from autopurchase.ports import Provider
+from autopurchase.services import call_stats
 from autopurchase.services.context import Context
 from autopurchase.storage import limits, sessions
 from autopurchase.storage.database import Connection
@@ -90,16 +91,26 @@ class SessionPace:
     lead: float = 0.0
     slot: float = 0.0  # of the call that `wait` let go last
     _put_off: float = 0.0  # how much the session's calls had been put off when this one's slot was reserved
+    waited: float = 0.0  # seconds spent here so far, which are not the marketplace's
 
     def soon(self) -> None:
         """Sleep until shortly before this call's slot: time to connect, but an open connection must not wait long."""
+        began = time.monotonic()
         self._put_off = _put_offs[self._name]
         if self.first is None:
             self.first = self._reserve()
         time.sleep(max(0.0, self.first - _NEAR - time.monotonic()))
+        self.waited += time.monotonic() - began
 
     def wait(self) -> None:
         """Sleep until this call's slot comes; one that has long slipped by is given up for a new one."""
+        began = time.monotonic()
+        try:
+            self._wait()
+        finally:
+            self.waited += time.monotonic() - began
+
+    def _wait(self) -> None:
         moment, self.first = self.first, None
         for _ in range(_SLOTS_TRIED):
             if moment is None:
@@ -215,7 +226,8 @@ def save_tokens(ctx: Context, tx: Any, session_id: int, tokens: Tokens) -> None:
 def open_provider(ctx: Context, config: SessionConfig, pace: SessionPace | None = None) -> Provider:
     """The provider as this session sees it; every call passes the session's pace."""
     pace = pace or SessionPace(ctx, config.id, config.rate_per_second)
-    return ctx.providers[config.provider].open(config, SharedTokens(ctx, config.id), pace)
+    opened = ctx.providers[config.provider].open(config, SharedTokens(ctx, config.id), pace)
+    return call_stats.counted(ctx, config.id, opened, lambda: pace.waited)
 
 
 def lease_seconds(config: SessionConfig, pause: float = 0.0) -> float:

@@ -60,6 +60,14 @@ def entries() -> list[Entry]:
             Role.VIEWER,
         ),
         Entry(
+            "pages/manage/sync.py",
+            _("Sync status"),
+            "sync",
+            "sync",
+            _("How fresh every session is, and how calls go"),
+            Role.OPERATOR,
+        ),
+        Entry(
             "pages/manage/lines.py",
             _("Lines behind a number"),
             "lines",

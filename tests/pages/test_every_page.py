@@ -16,6 +16,7 @@ PAGES = [
     "pages/manage/overview.py",
     "pages/manage/pay.py",
     "pages/manage/weekly.py",
+    "pages/manage/sync.py",
     "pages/manage/lines.py",
     "pages/operate/ready.py",
     "pages/operate/purchased.py",
@@ -92,7 +93,7 @@ def test_a_page_stops_for_who_may_not_see_it(
 
 def test_the_menu_shows_what_the_role_allows() -> None:
     viewer = [entry.path for entry in guard.entries() if Role.VIEWER >= entry.role]
-    assert viewer == ["overview", "weekly", "lines", "order", "journal"]
+    assert viewer == ["overview", "weekly", "lines", "order", "journal", "desk"]
 
 
 def test_nobody_beyond_this_computer_is_let_in(workspace: Workspace) -> None:
