@@ -53,6 +53,16 @@ def test_created_order_reads_as_unpaid(bench: PracticeBench) -> None:
     assert order.complete
 
 
+@check(side=Side.ORDER)
+def test_orders_show_lines_under_the_ids_that_were_told(bench: Bench) -> None:
+    """Some marketplaces' orders show other ids than the items' pages: what compares them has to ask."""
+    placed = bench.order()
+    provider = bench.open()
+    told = provider.order_ids(placed.purchase.lines)
+    shown = {(line.item_id, line.sku_id, line.spec_id) for line in provider.get(placed.number).lines}
+    assert {(ids.item_id, ids.sku_id, ids.spec_id) for ids in told.values()} == shown
+
+
 @check("find_by_reference", grade="B")
 def test_created_order_carries_our_reference(bench: PracticeBench) -> None:
     assert bench.open().get(bench.place_one()).reference == REFERENCE
