@@ -43,6 +43,11 @@ def rules(dice: random.Random, *, share: float = 0.015, probability: float = 0.0
     return found
 
 
+def leading_to(group: str) -> list[dict[str, Any]]:
+    """What must strike often for a step of this group to be passed: outcomes that are unknown."""
+    return [{"kind": "error_after", "share": 0.5}] if group in ("settle", "lookup") else []
+
+
 def _more(kind: str) -> dict[str, Any]:
     if kind.startswith("hang"):
         return {"seconds": HANG}

@@ -36,7 +36,8 @@ MODES = ("no", "yes", "refuse")
 HURRIED = {"timeout_seconds": 0.6, "settle_seconds": 2.0, "cancel_give_up_seconds": "4"}
 LIMITS = {"rate_per_second": 60.0, "concurrency": 4, "daily_cap": 0, "rest_seconds": 1.0, "strikes": 1000}
 #: how long (seconds) an armed step is waited for; then the worker is killed wherever it is
-PATIENCE = 6.0
+PATIENCE = 9.0
+_AT_END = ("done", "failed")
 #: steps that a person's own process passes, and what it is asked to do
 _ACTS = {"apply": "book", "bind": "bind", "cancel": "cancel", "settle": "free"}
 
@@ -93,10 +94,11 @@ class Matrix(Ordeal):
             self.start()
         for step in steps:
             self._order_by_hand(step)  # by another program, which meets no faults
-            self.world.market.control("faults", rules=rules)
+            now = [*fault_rules.leading_to(step.removeprefix("person.").split(".")[0]), *rules]
+            self.world.market.control("faults", rules=now)
             if self._kill_at(step, goods):
                 fired.append(step)
-            self._note(rules, mode, fired)
+            self._note(now, mode, fired)
         self.world.market.control("faults", rules=[rule for rule in rules if "posts" in rule])  # never placed
         self.calm(timeout)
 
@@ -112,7 +114,9 @@ class Matrix(Ordeal):
         """Arm the step, do what leads there, and wait for somebody's end; whether it came at the step."""
         if step.startswith("person."):
             return self._kill_person(step.removeprefix("person."), lines)
-        self.armed.write_text(step, encoding="utf-8")
+        wait_until(self._working, timeout=60, what="a worker")
+        if not self._dead():  # of a step to bind, armed already
+            self.armed.write_text(step, encoding="utf-8")
         self._book(lines)
         self._provoke(step.split(".")[0])
         deadline = time.monotonic() + PATIENCE
@@ -129,6 +133,9 @@ class Matrix(Ordeal):
         self._kill_one()
         self.fired["anywhere"] += 1
         return False
+
+    def _working(self) -> bool:
+        return any("ready" in worker.read_log() or not worker.alive for worker in self.living)
 
     def _dead(self) -> Any:
         return next((worker for worker in self.living if not worker.alive), None)
@@ -286,7 +293,7 @@ class Matrix(Ordeal):
 
     def _named(self, reference: str, numbers: list[str]) -> None:
         waiting = self.world.rows(
-            sa.select(schema.run.c.params).where(schema.run.c.kind == "settle", schema.run.c.state != "done")
+            sa.select(schema.run.c.params).where(schema.run.c.kind == "settle", schema.run.c.state.not_in(_AT_END))
         )
         if reference not in {row["params"].get("booking") for row in waiting}:
             settle.request(self.world.ctx, ME, reference, numbers)
@@ -313,7 +320,7 @@ class Matrix(Ordeal):
         found += [f"plan {row['token']}" for row in self._plans_checked()]
         kinds = ("settle", "desk", "cancel", "release")
         query = sa.select(schema.run.c.id, schema.run.c.kind, schema.run.c.state)
-        busy = world.rows(query.where(schema.run.c.kind.in_(kinds), schema.run.c.state.not_in(("done", "failed"))))
+        busy = world.rows(query.where(schema.run.c.kind.in_(kinds), schema.run.c.state.not_in(_AT_END)))
         return found + [f"run {row}" for row in busy]
 
     def _plans_checked(self) -> list[dict[str, Any]]:
