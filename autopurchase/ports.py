@@ -121,6 +121,8 @@ ABILITIES: dict[str, str] = {
     "pay_links": "there is a page where a person pays given orders",
     "close_reasons": "a closed order says who closed it",
     "paid_time": "a paid order says when it was paid",
+    "identity": "a check says whose account it is",
+    "line_ids": "the lines of an order have numbers of their own",
     "item_lookup": "an item can be read by itself",
 }
 

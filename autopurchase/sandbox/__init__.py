@@ -1,4 +1,4 @@
-"""A marketplace to practise on: it speaks the wire protocols of Taobao Global and 1688 over real HTTP.
+"""A marketplace to practise on: it speaks the protocols of Taobao Global, 1688 and AliExpress over real HTTP.
 
 It is the other side of the wire, so it shares no code with the adapters it is used to test.
 """

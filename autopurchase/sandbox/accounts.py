@@ -1,4 +1,4 @@
-"""Applications, purchasing accounts, codes and tokens of both markets."""
+"""Applications, purchasing accounts, codes and tokens of all markets."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from autopurchase.sandbox.settings import Settings
 from autopurchase.sandbox.store import Store
 from autopurchase.sandbox.when import now_ms
 
-APP_KEYS = {"taobao": "500100", "alibaba1688": "7700100"}
-ACCESS_SECONDS = {"taobao": 2_592_000, "alibaba1688": 36_000}
-REFRESH_SECONDS = {"taobao": 5_184_000, "alibaba1688": 15_552_000}
-CODE_SECONDS = {"taobao": 1800, "alibaba1688": 120}
+APP_KEYS = {"taobao": "500100", "alibaba1688": "7700100", "aliexpress": "510200"}
+ACCESS_SECONDS = {"taobao": 2_592_000, "alibaba1688": 36_000, "aliexpress": 2_592_000}
+REFRESH_SECONDS = {"taobao": 5_184_000, "alibaba1688": 15_552_000, "aliexpress": 5_184_000}
+CODE_SECONDS = {"taobao": 1800, "alibaba1688": 120, "aliexpress": 1800}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Accounts:
         """The secret of an application, None for a wrong key."""
         app = self.store.get("app", market)
         return str(app["app_secret"]) if app["app_key"] == app_key else None
+
+    def market_of(self, app_key: str) -> str:
+        """The market of an application; empty for an unknown key."""
+        return next((market for market, known in APP_KEYS.items() if known == app_key), "")
 
     def app(self, market: str) -> dict[str, str]:
         """Key and secret of the market's one application."""

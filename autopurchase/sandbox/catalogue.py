@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from autopurchase.sandbox.catalogue_data import ADJECTIVES, AXES, KINDS, MORE_KINDS, SHOPS
 
-MARKETS = ("taobao", "alibaba1688")
+MARKETS = ("taobao", "alibaba1688", "aliexpress")
+FIRST_ITEM = {"taobao": 650_000_000_000, "alibaba1688": 780_000_000_000, "aliexpress": 1_005_000_000_000_000}
 ALL_KINDS = KINDS + MORE_KINDS
 
 
 @dataclass(frozen=True)
 class Seller:
-    """A shop. `id` is the number at Taobao Global and the memberId (`b2b-…`) at 1688."""
+    """A shop. `id` is a number, and the memberId (`b2b-…`) at 1688."""
 
     market: str
     id: str
@@ -65,7 +66,7 @@ def dice(key: str, low: int, high: int) -> int:
 
 @lru_cache(maxsize=8)
 def catalogue(base_url: str = "") -> tuple[Item, ...]:
-    """All items of both markets; addresses start with `base_url` (the origin of a running sandbox)."""
+    """All items of all markets; addresses start with `base_url` (the origin of a running sandbox)."""
     return tuple(item for market in MARKETS for item in _market(market, base_url))
 
 
@@ -91,15 +92,15 @@ def _sellers(market: str) -> dict[str, list[Seller]]:
 
 def _seller(market: str, number: int, name: str, name_en: str) -> Seller:
     digits = 2_200_600_000_000 + number * 7919
-    member = str(digits) if market == "taobao" else f"b2b-{digits}"
+    member = f"b2b-{digits}" if market == "alibaba1688" else str(digits)
     open_id = "BBB" + hashlib.sha256(member.encode()).hexdigest()[:29]
     freight = dice(member, 5, 12) * 100
-    return Seller(market, member, open_id, name, name_en, freight, 9900 if market == "taobao" else 30000)
+    return Seller(market, member, open_id, name, name_en, freight, 30000 if market == "alibaba1688" else 9900)
 
 
 def _item(market: str, base_url: str, kind: int, number: int, adjective: tuple[str, str], seller: Seller) -> Item:
     zh, en, category, _axes, _price, _weight = ALL_KINDS[kind]
-    item_id = str((650_000_000_000 if market == "taobao" else 780_000_000_000) + number * 104_729)
+    item_id = str(FIRST_ITEM[market] + number * 104_729)
     wholesale = market == "alibaba1688"
     return Item(
         market=market,
@@ -137,7 +138,7 @@ def _sku(item_id: str, kind: int, place: int, combo: tuple[tuple[str, str], ...]
     reduced = dice(item_id + "sale", 0, 2) == 0
     number = int(item_id) * 10 + place
     return Sku(
-        sku_id=str(4_000_000_000_000 + number % 1_000_000_000_000),
+        sku_id=str((4_000_000_000_000 if number < 10**16 else 12_000_000_000_000_000) + number % 1_000_000_000_000),
         spec_id=hashlib.sha256(key.encode()).hexdigest()[:32],
         mp_id=str(610_000_000_000_000_000 + number),
         options=tuple((AXES[axis][0], value[0]) for axis, value in zip(axes, combo, strict=True)),

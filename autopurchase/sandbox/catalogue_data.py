@@ -89,6 +89,7 @@ MORE_KINDS: list[tuple[str, str, str, tuple[str, ...], int, int]] = [
 ADJECTIVES: dict[str, list[tuple[str, str]]] = {
     "taobao": [("2026新款", "New 2026"), ("日系简约", "Japanese-style")],
     "alibaba1688": [("工厂直销", "Factory-direct"), ("跨境专供", "Export-grade")],
+    "aliexpress": [("速卖通热卖", "Best-selling"), ("海外仓精选", "Choice")],
 }
 
 # market: category: [(Chinese shop, English shop), ...]
@@ -108,6 +109,14 @@ SHOPS: dict[str, dict[str, list[tuple[str, str]]]] = {
         "kitchen": [("潮州瓷韵陶瓷厂", "Chaozhou Ciyun Ceramics"), ("永康杯壶制造有限公司", "Yongkang Flasks")],
         "home": [("南通家纺实业有限公司", "Nantong Home Textile"), ("义乌市居佳日用品厂", "Yiwu Jujia")],
         "sport and toys": [("澄海益智玩具厂", "Chenghai Toys"), ("宁波动力体育用品厂", "Ningbo Dongli Sports")],
+    },
+    "aliexpress": {
+        "clothing": [("云裳服饰", "Yunshang Apparel Store"), ("蓝港男装", "Blue Harbour Menswear")],
+        "shoes and bags": [("轻履鞋店", "Light Step Shoe Store"), ("远行包袋", "Far Trip Bags Store")],
+        "electronics": [("微光数码", "Glimmer Digital Store"), ("回声音频", "Echo Audio Store")],
+        "kitchen": [("暖锅厨具", "Warm Pot Kitchen Store"), ("白瓷生活", "White Porcelain Store")],
+        "home": [("四季家纺", "Four Seasons Home Store"), ("晨屋家居", "Morning House Store")],
+        "sport and toys": [("跃动体育", "Leap Sports Store"), ("方块玩具", "Cube Toys Store")],
     },
 }
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from autopurchase.sandbox import alibaba, alibaba_gate, oauth, taobao
+from autopurchase.sandbox import alibaba, alibaba_gate, aliexpress, oauth, taobao
 from autopurchase.sandbox.accounts import Accounts
 from autopurchase.sandbox.calls import Call, GatewayRefusal
 from autopurchase.sandbox.faults import AFTER, Faults, Occasion
@@ -38,7 +38,7 @@ class Dropped(Response):
 
 
 class Gateway:
-    """Both protocols over one market."""
+    """All protocols over one market."""
 
     def __init__(self, market: Market, accounts: Accounts, abort: Abort, origin: str) -> None:
         self.market, self.accounts, self.abort, self.origin = market, accounts, abort, origin
@@ -47,7 +47,7 @@ class Gateway:
         self._late: set[asyncio.Task[Any]] = set()
 
     async def taobao(self, request: Request) -> Response:
-        """Everything under /rest."""
+        """Everything under /rest: Taobao Global, and the tokens of AliExpress."""
         path = "/" + request.path_params["path"]
         try:
             params = taobao.flat_params(
@@ -55,8 +55,20 @@ class Gateway:
             )
         except GatewayRefusal as refused:
             return _json(refused.body, refused.status)
+        if self.accounts.market_of(params.get("app_key", "")) == "aliexpress":
+            return await self._aliexpress(request, path, path, params)
         call = self._call("taobao", path, params)
         return await self._serve(request, taobao, call, lambda: taobao.check(self.accounts, path, params))
+
+    async def aliexpress(self, request: Request) -> Response:
+        """/sync: the method is a parameter."""
+        params = dict(await pairs(request))
+        return await self._aliexpress(request, "", params.get("method", ""), params)
+
+    async def _aliexpress(self, request: Request, path: str, api: str, params: dict[str, str]) -> Response:
+        token = params.get("session") or params.get("access_token", "")
+        call = self._call("aliexpress", api, {**params, "access_token": token})
+        return await self._serve(request, aliexpress, call, lambda: aliexpress.check(self.accounts, path, params))
 
     async def alibaba(self, request: Request) -> Response:
         """Everything under /openapi."""
@@ -186,6 +198,8 @@ def _with_id(body: Any, call: Call) -> Any:
     if not isinstance(body, dict):
         return body
     extra = {"request_id": call.request_id}
+    if call.provider == "aliexpress" and len(body) == 1:
+        return {name: {**inner, **extra} for name, inner in body.items()}
     if call.provider == "taobao":
         extra["_trace_id_"] = call.request_id
     elif "error_code" not in body:

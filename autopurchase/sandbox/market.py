@@ -24,6 +24,7 @@ class Want:
     quantity: int
     line_no: str = ""
     surcharge: int = 0  # percent on the price, for the "price changed" fault
+    postage: int | None = None  # fen, where every item is sent and charged by itself
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Basket:
 
 
 class Market:
-    """Goods and orders of both marketplaces over one store."""
+    """Goods and orders of all marketplaces over one store."""
 
     def __init__(self, store: Store, settings: Settings, origin: str) -> None:
         self.store = store
@@ -112,8 +113,7 @@ class Market:
         )
         for line in lines:
             line.id, line.state = self.store.new_id(), order.status
-        order.freight = self.freight(basket.seller, order.goods)
-        _share_freight(order)
+        self._charge_freight(order, basket)
         self._apply(order, trick, fault or {}, now)
         if building:
             action = "fail_build" if trick == "build_error" else "built"
@@ -122,6 +122,16 @@ class Market:
         self.store.save_order(order)
         self.notify(order, "made")
         return order
+
+    def _charge_freight(self, order: Order, basket: Basket) -> None:
+        own = [want.postage for want in basket.wants if want.postage is not None]
+        if len(own) < len(order.lines):
+            order.freight = self.freight(basket.seller, order.goods)
+            _share_freight(order)
+            return
+        for line, postage in zip(order.lines, own, strict=True):
+            line.postage = postage
+        order.freight = sum(own)
 
     def _line(self, want: Want) -> Line:
         return Line(

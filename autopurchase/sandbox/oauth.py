@@ -3,17 +3,19 @@
 import html
 from urllib.parse import urlencode, urlsplit
 
-from autopurchase.sandbox.accounts import Accounts, Grant
+from autopurchase.sandbox.accounts import APP_KEYS, Accounts, Grant
 from autopurchase.sandbox.calls import Answer, GatewayRefusal
 from autopurchase.sandbox.pages import page
 from autopurchase.sandbox.when import aop_date, now_ms
 
-NAMES = {"taobao": "Taobao Global", "alibaba1688": "1688"}
+NAMES = {"taobao": "Taobao Global", "alibaba1688": "1688", "aliexpress": "AliExpress"}
 
 
 def market_of(params: dict[str, str]) -> str:
-    """1688 sends `site=1688`; anything else is Taobao Global."""
-    return "alibaba1688" if params.get("site") == "1688" else "taobao"
+    """1688 sends `site=1688`; the application tells AliExpress from Taobao Global."""
+    if params.get("site") == "1688":
+        return "alibaba1688"
+    return "aliexpress" if params.get("client_id") == APP_KEYS["aliexpress"] else "taobao"
 
 
 def problem(accounts: Accounts, params: dict[str, str]) -> str:
@@ -21,7 +23,7 @@ def problem(accounts: Accounts, params: dict[str, str]) -> str:
     market, target = market_of(params), urlsplit(params.get("redirect_uri", ""))
     if accounts.secret(market, params.get("client_id", "")) is None:
         return f"client_id is not the application of {NAMES[market]} here"
-    if market == "taobao" and params.get("response_type") != "code":
+    if market != "alibaba1688" and params.get("response_type") != "code":
         return "response_type must be code"
     if target.scheme not in ("http", "https") or not target.netloc:
         return "redirect_uri must be a full http or https address"

@@ -15,7 +15,8 @@ from autopurchase.sandbox.pages import options, table, yuan
 from autopurchase.sandbox.settings import Settings
 from autopurchase.sandbox.when import local_date
 
-NAMES = {"taobao": "Taobao Global", "alibaba1688": "1688"}
+NAMES = {"taobao": "Taobao Global", "alibaba1688": "1688", "aliexpress": "AliExpress"}
+ROOTS = {"taobao": "/rest", "alibaba1688": "/openapi", "aliexpress": "/sync"}
 MARKETS = ["", *NAMES]
 STATES = ["", *LADDER, "closed"]
 PAGE = 50
@@ -39,7 +40,7 @@ def overview(market: Market, origin: str, accounts: dict[str, list[str]], apps: 
             NAMES[name],
             apps[name],
             html.escape(", ".join(accounts[name]) or "none yet"),
-            f"<code>{origin}{'/rest' if name == 'taobao' else '/openapi'}</code>",
+            f"<code>{origin}{ROOTS[name]}</code>",
         ]
         for name in NAMES
     ]

@@ -21,6 +21,7 @@ from autopurchase.sandbox.taobao_views import STATUS
 from autopurchase.sandbox.when import local_date, now_ms
 
 TIMEOUT, TRIES, PAUSE = 5.0, 3, 1.0  # seconds of one try, tries, seconds between them
+PUSHING = ("taobao", "alibaba1688")
 #: what happened -> topic of 1688 and the status word beside it; "closed" is told by who closed it
 TOPICS = {
     "made": ("BUYER_MAKE", "waitbuyerpay"),
@@ -54,7 +55,7 @@ class Pushes:
 
     def changed(self, order: Order, event: str) -> None:
         """Something happened to an order: send word of it, unless nobody listens."""
-        if self.market.settings.push_url:
+        if self.market.settings.push_url and order.market in PUSHING:
             push = self.message(order, event)
             twice = self.market.settings.quirks and draw(f"push{order.id}{event}") < 0.1
             for _ in range(2 if twice else 1):

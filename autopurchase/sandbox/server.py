@@ -73,6 +73,7 @@ class Server:
         return Starlette(
             routes=[
                 Route("/rest/{path:path}", self.gateway.taobao, methods=["GET", "POST"]),
+                Route("/sync", self.gateway.aliexpress, methods=["GET", "POST"]),
                 Route("/openapi/{path:path}", self.gateway.alibaba, methods=["GET", "POST"]),
                 Route("/_control/{verb}", people.control.answer, methods=["GET", "POST"]),
                 Route("/oauth/authorize", self.authorise, methods=["GET", "POST"]),

@@ -93,5 +93,10 @@ class Stats:
         return sum(count for (owner, _), count in self.posts.items() if owner == name)
 
     def _queries(self) -> int:
-        reads = ("/purchase/orders/query", "alibaba.trade.getBuyerOrderList", "alibaba.trade.get.buyerView")
+        reads = (
+            "/purchase/orders/query",
+            "alibaba.trade.getBuyerOrderList",
+            "alibaba.trade.get.buyerView",
+            "aliexpress.trade.ds.order.get",
+        )
         return sum(meter.calls for (_, api), meter in self.apis.items() if api in reads)

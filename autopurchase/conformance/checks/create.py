@@ -31,7 +31,7 @@ def test_create_places_what_was_previewed(bench: PracticeBench) -> None:
     (theirs,) = bench.orders()
     (order,) = placed.orders
     assert (order.provider_order_id, theirs["reference"]) == (theirs["id"], REFERENCE)
-    assert asked.total == bench.money(theirs["total"])
+    assert asked.total == bench.money(theirs["total"]), "goods and freight as previewed"
     assert order.total in {None, bench.money(theirs["total"])}
     wanted = [(line.sku_id, line.quantity) for line in asked.lines]
     assert [(line["sku_id"], line["quantity"]) for line in theirs["lines"]] == wanted
@@ -44,7 +44,8 @@ def test_created_order_reads_as_unpaid(bench: PracticeBench) -> None:
     (theirs,) = bench.orders()
     assert (order.state, order.payable, order.paid_at) == (ProviderState.UNPAID, True, None)
     assert (order.total, order.freight) == (bench.money(theirs["total"]), bench.money(theirs["freight"]))
-    assert [line.provider_line_id for line in order.lines] == [line["id"] for line in theirs["lines"]]
+    assert [line.quantity for line in order.lines] == [line["quantity"] for line in theirs["lines"]]
+    assert len({line.provider_line_id for line in order.lines}) == len(order.lines)
     assert [line.amount for line in order.lines] == [bench.money(line["amount"]) for line in theirs["lines"]]
     assert order.created_at is not None
     assert abs(order.created_at.timestamp() * 1000 - theirs["created"]) < 1000
@@ -79,9 +80,15 @@ def test_purchases_of_two_sellers_are_two_orders(bench: PracticeBench) -> None:
 @check()
 def test_ids_are_exact_above_two_to_the_53(bench: PracticeBench) -> None:
     number = bench.place_one()
-    order = bench.open().get(number)
     assert int(number) > 2**53
-    assert order.provider_order_id == number == bench.orders()[0]["id"]
+    assert bench.open().get(number).provider_order_id == number == bench.orders()[0]["id"]
+
+
+@check("line_ids")
+def test_numbers_of_lines_are_exact(bench: PracticeBench) -> None:
+    order = bench.open().get(bench.place_one(lines=2))
+    (theirs,) = bench.orders()
+    assert [line.provider_line_id for line in order.lines] == [line["id"] for line in theirs["lines"]]
     assert int(order.lines[0].provider_line_id) > 2**53
 
 

@@ -36,7 +36,7 @@ def test_check_is_answered(bench: Bench) -> None:
     assert datetime.now(UTC) - bench.open().check().checked_at < timedelta(minutes=1)
 
 
-@check()
+@check("identity")
 def test_check_names_the_account(bench: PracticeBench) -> None:
     bench.place()
     assert bench.open().check().login == f"{bench.account}-buyer"

@@ -69,7 +69,7 @@ MANIFEST = Manifest(
     default_base_url="https://gw.open.1688.com",
     abilities=frozenset(
         "oauth preview create find_by_reference list_orders parcels cancel pay_links close_reasons paid_time "
-        "item_lookup".split()
+        "identity line_ids item_lookup".split()
     ),
     credentials=CREDENTIALS,
     settings=SETTINGS,

@@ -63,7 +63,8 @@ MANIFEST = Manifest(
     grade_reason="Our reference (outer_purchase_id) is accepted at create and can be searched for.",
     default_base_url="https://api.taobao.global",
     abilities=frozenset(
-        "oauth preview create find_by_reference list_orders parcels cancel pay_links close_reasons paid_time".split()
+        "oauth preview create find_by_reference list_orders parcels cancel pay_links close_reasons paid_time "
+        "identity line_ids".split()
     ),
     credentials=CREDENTIALS,
     settings=SETTINGS,

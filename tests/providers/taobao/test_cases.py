@@ -7,7 +7,6 @@ the error's class and cause, and with ``sentence`` a part of its sentence.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -23,6 +22,7 @@ from autopurchase.domain.purchase import PreviewLine, Purchase, PurchaseLine
 from autopurchase.domain.session import Address, SessionConfig
 from autopurchase.providers.taobao import orders, previews
 from autopurchase.providers.taobao import translate as tr
+from tests.providers.case_words import named, plain
 
 FOLDER = Path(__file__).parents[1] / "cases" / "taobao"
 CASES = [(path.stem, case) for path in sorted(FOLDER.glob("*.json")) for case in json.loads(path.read_text("utf-8"))]
@@ -64,28 +64,6 @@ METHODS: dict[str, Callable[[Given, Any, tr.Reader], object]] = {
         answer, datetime.fromisoformat(given["now"]), given.get("old_refresh", "")
     ),
 }
-
-
-def plain(value: object) -> Any:
-    """A result as the cases write it: money as text, times in ISO form."""
-    if isinstance(value, Money):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value):
-        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def named(result: Any, output: Any) -> Any:
-    """The part of ``result`` that ``output`` names; lists keep their length."""
-    if isinstance(output, dict) and isinstance(result, dict):
-        return {key: named(result.get(key), item) for key, item in output.items()}
-    if isinstance(output, list) and isinstance(result, list) and len(output) == len(result):
-        return [named(*pair) for pair in zip(result, output, strict=True)]
-    return result
 
 
 def outcome(case: Given) -> Any:
