@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from openpyxl import load_workbook
 
 import autopurchase as ap
 from autopurchase.demo import address, attend, control
@@ -69,3 +70,17 @@ def provider_orders() -> list[str]:
         return sorted(str(order["id"]) for order in control(address(opened.context), "orders")["orders"])
     finally:
         opened.close()
+
+
+def test_the_weekly_report_is_what_the_api_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOPURCHASE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    notebook = executed("weekly_report", tmp_path)
+    with ap.connect() as shop:
+        report = shop.weekly()
+        book = load_workbook(shop.home / "weekly.xlsx")
+    booked = report.value("booked")
+    assert booked > 0
+    assert str(booked) in shown(notebook, "report.figures", as_text=True)
+    sheet = [[cell.value for cell in row] for row in book["flow"].iter_rows(min_row=2)]
+    assert next(row[2] for row in sheet if row[0] == "booked") == booked
