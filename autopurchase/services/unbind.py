@@ -26,11 +26,19 @@ def unbind(ctx: Context, actor: Actor, picks: Mapping[str, int], reason: str) ->
     if not reason.strip():
         raise BadInput("Unbinding needs a reason: the order stays at the marketplace.")
     with ctx.db.write() as tx:
-        lines.lock_numbers(tx, list(picks))
+        _lock(tx, picks)
         rows = seen(tx, picks)
         tied = _tied(tx, rows)
         orders = {row["id"]: row for row in provider_orders.by_keys(tx, sorted({row["order_key"] for row in tied}))}
         return _write(ctx, tx, actor, tied, orders, reason.strip())
+
+
+def _lock(tx: Connection, picks: Mapping[str, int]) -> None:
+    """Orders before lines, as synchronising and binding lock them: whoever comes second waits, and nobody for ever."""
+    ties = cancels.held_of(tx, [row["id"] for row in lines.find(tx, picks).values()])
+    for key in sorted({row["order_key"] for row in ties}):
+        provider_orders.lock(tx, key)
+    lines.lock_numbers(tx, list(picks))
 
 
 def _tied(tx: Connection, rows: Mapping[str, Row]) -> Sequence[Row]:
