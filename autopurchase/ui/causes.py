@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from autopurchase.domain.remedies import ACTS, remedy
+from autopurchase.domain.remedies import ACTS, OF_SESSION, remedy
 from autopurchase.domain.roles import Role
 from autopurchase.services import causes
 from autopurchase.services.causes import CauseRow, Causes
@@ -68,10 +68,16 @@ def _heading(person: Person, found: Causes, run_id: int) -> None:
     lines = sum(row.lines for row in found.rows)
     told = plural("{n} line is not booked", "{n} lines are not booked", lines)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{told}**{explained(found)}", width="stretch")
-        if found.retry and person.role >= Role.OPERATOR:
+        st.markdown(
+            f"**{told}**{explained(found)}",
+            width="stretch",
+            help=_("Explained: the cause says something. Lines of unknown outcome are looked up and do not count."),
+        )
+        several = len([row for row in found.rows if set(row.retry) & set(found.retry)]) > 1
+        if several and person.role >= Role.OPERATOR:
+            words = "Plan again the {n} lines that may be booked"
             st.button(
-                plural("Plan again the {n} that may be", "Plan again the {n} that may be", len(found.retry)),
+                plural(words, words, len(found.retry)),
                 icon=":material/replay:",
                 key=f"again-{run_id}",
                 on_click=_again,
@@ -105,7 +111,8 @@ def _named(numbers: Sequence[str]) -> str | None:
 
 def _sentence(row: CauseRow) -> str:
     """What to do; until when; what became of it meanwhile."""
-    parts = [_(row.action)]
+    works = row.code in OF_SESSION and row.retryable == row.lines - row.later > 0
+    parts = [_("The session works again.") if works else _(row.action)]
     if row.until:
         parts.append(_("Rests until {when}: {why}").format(when=when(row.until), why=row.why))
     if row.later:

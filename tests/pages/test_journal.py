@@ -71,7 +71,7 @@ def test_refused_lines_that_are_ready_again_are_planned_again(full: Workspace) -
     lines.make_ready(full.context, Actor("anna", Role.OPERATOR), states, "the seller has it again")
     app = open_journal(run=str(run))
     assert any("lines are not booked" in item.value for item in app.markdown)
-    app.button(key=f"again-{run}").click().run()
+    app.button(key=f"retry-{run}-out_of_stock-").click().run()
     assert plan.read(full.context, app.session_state[drawer.OPEN]).params["lines"] == held
 
 

@@ -42,7 +42,9 @@ def result(cell: Cell) -> str:
     counts = Counter(row["outcome"] for row in rows)
     causes = Counter(cause(row["cause"]).label.lower() for row in rows if row["cause"])
     parts = [f"{count} {word}" for word, count in counts.items()]
-    return ", ".join(parts + [f"{count} because: {word}" for word, count in causes.items()])
+    parts += [f"{count} because: {word}" for word, count in causes.items()]
+    left = run["out"].get("left_out", {})
+    return ", ".join(parts + [f"{count} left out: {cause(code).label.lower()}" for code, count in left.items()])
 
 
 def tables(cell: Cell) -> list[Told]:
@@ -53,7 +55,12 @@ def tables(cell: Cell) -> list[Told]:
         Told("Changes", [change_row(row) for row in cell.changes], CHANGE),
         Told("Not taken", [reject_row(row) for row in cell.rejects], REJECT[:2]),
     ]
-    return [each._replace(title=_title(each, cell)) for each in found if each.rows]
+    return [each._replace(title=_title(each, cell), columns=_filled(each)) for each in found if each.rows]
+
+
+def _filled(told: Told) -> tuple[str, ...]:
+    """The columns that have something in them."""
+    return tuple(name for name in told.columns if any(row[name] not in ("", None) for row in told.rows))
 
 
 def _title(told: Told, cell: Cell) -> str:
