@@ -117,7 +117,8 @@ def limits_form(person: Person, view: SessionView) -> None:
                 _("Seconds between two bookings"), 0.0, 86_400.0, bounds.pause_seconds, key=f"pause-{key}", step=1.0
             )
         with right_side:
-            st.number_input(_("Calls a second"), 0.1, 100.0, float(view.rate_per_second), key=f"rate-{key}", step=0.5)
+            rate = float(view.rate_per_second)
+            st.number_input(_("Calls a second"), 0.1, max(100.0, rate), rate, key=f"rate-{key}", step=0.5)
             st.number_input(_("Calls at once"), 1, 16, view.concurrency, key=f"many-{key}")
             st.number_input(
                 _("First rest, seconds"),

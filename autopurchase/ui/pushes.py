@@ -31,7 +31,8 @@ def panel(person: Person) -> None:
 
 def _told(row: Any, now: Any) -> str:
     if row["name"] and not row["last_at"]:
-        return _("nothing has come yet")
+        silent = context().providers[row["provider"]].push is None
+        return _("this marketplace pushes nothing; its orders are read") if silent else _("nothing has come yet")
     parts = [_("last one {t}").format(t=ago(row["last_at"], now))] if row["last_at"] else []
     parts.append(plural("{n} message in 24 hours", "{n} messages in 24 hours", row["recent"]))
     if row["ignored"]:

@@ -132,3 +132,6 @@ def test_the_page_says_whether_pushes_arrive(full: Workspace) -> None:
     shown = everything(open_app(SESSIONS))
     assert "last one just now · 2 messages in 24 hours · 1 needed nothing" in shown
     assert "nothing has come yet" in shown
+    credentials = {"app_key": "1", "app_secret": "s" * 16, "rate_per_second": 250}
+    sessions.add(full.context, ROOT, provider="aliexpress", name="ali", credentials=credentials)
+    assert "this marketplace pushes nothing" in everything(open_app(SESSIONS)), "a quick session is shown too"
