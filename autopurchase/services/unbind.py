@@ -36,7 +36,7 @@ def unbind(ctx: Context, actor: Actor, picks: Mapping[str, int], reason: str) ->
 def _lock(tx: Connection, picks: Mapping[str, int]) -> None:
     """Orders before lines, as synchronising and binding lock them: whoever comes second waits, and nobody for ever."""
     ties = cancels.held_of(tx, [row["id"] for row in lines.find(tx, picks).values()])
-    for key in sorted({row["order_key"] for row in ties}):
+    for key in sorted({row["order_key"] for row in ties if row["order_key"] is not None}):
         provider_orders.lock(tx, key)
     lines.lock_numbers(tx, list(picks))
 
