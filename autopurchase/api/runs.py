@@ -244,10 +244,13 @@ class Journal(Sequence[Run]):
         """The runs as rows: number, kind, state, session, actor, at, call, result, notes."""
         if not self._runs:
             return []
-        one = self._runs[0]
-        found = journal.read(one._workspace.context, one._actor, [run.number for run in self._runs])
+        one, numbers = self._runs[0], [run.number for run in self._runs]
+        found: list[Cell] = []
+        for at in range(0, len(numbers), journal.MOST_CELLS):
+            part = numbers[at : at + journal.MOST_CELLS]
+            found += journal.read(one._workspace.context, one._actor, part, brief=True)
         by_number = {row["number"]: row for row in cell.listed(found)}
-        return [by_number[run.number] for run in self._runs]
+        return [by_number[number] for number in numbers]
 
     def export(self, path: str | Path, title: str = "") -> Path:
         """Write the cells to ``path``, oldest first: .ipynb, which does nothing again by itself, or .html.

@@ -61,6 +61,7 @@ class Cell:
     changes: Sequence[Mapping[Any, Any]] = ()
     rejects: Sequence[Mapping[Any, Any]] = ()
     notes: Sequence[Note] = ()
+    counts: Sequence[Mapping[Any, Any]] = ()  # all lines of a booking by state and cause, however many are read
     most: int = 5_000  # rows of each that are read
 
     @property

@@ -32,17 +32,23 @@ def listing(ctx: Context, actor: Actor, wanted: RunFilter, *, limit: int = 20, b
         return journal.page(tx, wanted, limit=limit, before=before)
 
 
-def read(ctx: Context, actor: Actor, run_ids: Sequence[int]) -> list[Cell]:
-    """These cells whole, oldest first, in a few queries. Raises BadInput for a missing or too many."""
+def read(ctx: Context, actor: Actor, run_ids: Sequence[int], *, brief: bool = False) -> list[Cell]:
+    """These cells whole, oldest first, in a few queries; ``brief``: without lines, changes and rejects.
+
+    Raises BadInput for a missing or too many.
+    """
     actor.require(Role.VIEWER)
     if len(run_ids) > MOST_CELLS:
         raise BadInput(f"At most {MOST_CELLS:,} cells at once; these are {len(run_ids):,}. Narrow the filter.")
     most = MOST_SHOWN if len(run_ids) <= _FEW else MANY_SHOWN
     with ctx.db.read() as tx:
         rows = journal.whole(tx, run_ids)
-        lines = cells.outcomes_of(tx, [row["id"] for row in rows if row["kind"] == "book"], most)
-        changes = cells.changes_of(tx, [row["id"] for row in rows if row["kind"] not in ("book", "import")], most)
-        rejects = cells.rejects_of(tx, [row["id"] for row in rows], most)
+        booked = [row["id"] for row in rows if row["kind"] == "book"]
+        others = [] if brief else [row["id"] for row in rows if row["kind"] not in ("book", "import")]
+        counts = _by_run(cells.outcome_counts(tx, booked))
+        lines = cells.outcomes_of(tx, [] if brief else booked, most)
+        changes = cells.changes_of(tx, others, most)
+        rejects = cells.rejects_of(tx, [] if brief else [row["id"] for row in rows], most)
     if missing := set(run_ids) - {row["id"] for row in rows}:
         raise BadInput(f"There is no run {min(missing)}.")
     signed = notes.of_runs(ctx, actor, run_ids)
@@ -53,10 +59,18 @@ def read(ctx: Context, actor: Actor, run_ids: Sequence[int]) -> list[Cell]:
             changes.get(row["id"], []),
             rejects.get(row["id"], []),
             signed.get(row["id"], []),
+            counts.get(row["id"], []),
             most,
         )
         for row in rows
     ]
+
+
+def _by_run(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["run_id"], []).append(row)
+    return found
 
 
 def export(

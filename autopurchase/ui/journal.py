@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import streamlit as st
@@ -54,7 +55,7 @@ def now(person: Person, wanted: Wanted) -> None:
     if wanted.run or wanted.before or wanted.filtered:
         return
     under_way()
-    percent = causes.explained_percent(context())
+    percent = _explained()
     if percent is None:
         return
     label = _("Why lines wait now · {n} % explained").format(n=percent)
@@ -62,6 +63,12 @@ def now(person: Person, wanted: Wanted) -> None:
     if opened.open:
         with opened:
             cause_rows.waiting(person)
+
+
+@st.cache_data(ttl=5, max_entries=1, show_spinner=False)
+def _explained() -> Decimal | None:
+    """Read once for every tab that asks within five seconds."""
+    return causes.explained_percent(context())
 
 
 def _read(wanted: Wanted) -> Sequence[Row]:

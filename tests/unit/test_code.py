@@ -1,5 +1,7 @@
 """In: calls as they are written down."""
 
+import ast
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -7,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autopurchase.domain.code import call, literal, shortened, unsigned
+from autopurchase.domain.journal import Cell
+from autopurchase.reports.journal import notebook
 from tests.support import calls
 
+MANY = [f"{n}-1" for n in range(40)]
 texts = st.text(max_size=30).filter(lambda text: unsigned(text) == text)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
@@ -73,3 +78,31 @@ def test_a_long_list_of_lines_is_named_by_its_run() -> None:
     assert short == 'shop.plan(lines=shop.run(12).numbers, session="main").book()  # 30 lines'
     calls.check(short)
     assert shortened(said, numbers[:5], 12) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ('shop.sync("main")  # pushed: 1, 2', []),
+        ('shop.plan(lines=["1-1", …], session="main").book()', ["1-1"]),
+        ("# restored", []),
+        (
+            call("shop.plan", lines=[f"{n}-1" for n in range(40)], session="main") + ".book()",
+            [f"{n}-1" for n in range(40)],
+        ),
+        (call("shop.change_status", ["1-1"], to="paid", reason="a\nb # c"), ["1-1"]),
+    ],
+)
+def test_an_exported_cell_is_code_whatever_was_written_down(said: str, numbers: list[str]) -> None:
+    run = {
+        "id": 7, "kind": "book", "session": "main", "source": None, "actor": "anna", "call": said,
+        "created_at": datetime(2026, 11, 23, tzinfo=UTC), "params": {"lines": numbers},
+    }  # fmt: skip
+    source = notebook.code(Cell(run))
+    tree = ast.parse(source)
+    assert ast.unparse(tree.body[-1]) == "shop.run(7)"
+    acts = [node for node in tree.body[:-1] if not isinstance(node, ast.If)]
+    assert acts == [], "nothing is done unless it is asked for"
+    if said.endswith(".book()") and "…" not in said:
+        assert ".book(confirm=again[7], wait=True)" in source
+        assert all(f'"{number}"' in source for number in numbers)

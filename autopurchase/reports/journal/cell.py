@@ -36,15 +36,25 @@ def result(cell: Cell) -> str:
     run = cell.run
     if run["error"]:
         return unsigned(str(run["error"]))
-    if not cell.lines:
+    if not cell.counts:
         return told_figures(run["out"]) or str(run["state"])
-    rows = [outcome_row(row) for row in cell.lines]
-    counts = Counter(row["outcome"] for row in rows)
-    causes = Counter(cause(row["cause"]).label.lower() for row in rows if row["cause"])
-    parts = [f"{count} {word}" for word, count in counts.items()]
-    parts += [f"{count} because: {word}" for word, count in causes.items()]
-    left = run["out"].get("left_out", {})
-    return ", ".join(parts + [f"{count} left out: {cause(code).label.lower()}" for code, count in left.items()])
+    return ", ".join(f"{count:,} {word}" for word, count in counted(cell).items())
+
+
+def counted(cell: Cell) -> dict[str, int]:
+    """Lines of a booking by what became of them, by cause, and those its plan left out."""
+    outcomes: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    for row in cell.counts:
+        outcomes[_OUTCOMES.get(row["state"], row["state"])] += row["lines"]
+        if row["cause"]:
+            causes[f"because: {cause(row['cause']).label.lower()}"] += row["lines"]
+    left = cell.run["out"].get("left_out", {})
+    return {
+        **outcomes,
+        **causes,
+        **{f"left out: {cause(code).label.lower()}": int(count) for code, count in left.items()},
+    }
 
 
 def tables(cell: Cell) -> list[Told]:

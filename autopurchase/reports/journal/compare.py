@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopurchase.domain.causes import cause
 from autopurchase.domain.code import unsigned
 from autopurchase.domain.journal import Cell
 from autopurchase.domain.money import Money
-from autopurchase.reports.journal.cell import outcome_row, result
+from autopurchase.reports.journal.cell import counted, outcome_row, result
 from autopurchase.reports.journal.tables import text_of
 
 #: lines named on one side only
@@ -69,12 +67,7 @@ def _came(cell: Cell) -> dict[str, str]:
 
 def _booked(cell: Cell) -> dict[str, str]:
     """Lines of a booking run by what became of them, by cause, and what the booked ones cost."""
-    rows = [outcome_row(row) for row in cell.lines]
-    found = {word: f"{count:,}" for word, count in Counter(row["outcome"] for row in rows).items()}
-    for code, count in Counter(row["cause"] for row in rows if row["cause"]).items():
-        found[f"because: {cause(code).label.lower()}"] = f"{count:,}"
-    for code, count in cell.run["out"].get("left_out", {}).items():
-        found[f"left out: {cause(code).label.lower()}"] = f"{count:,}"
+    found = {word: f"{count:,}" for word, count in counted(cell).items()}
     fen = cell.run["out"].get("states", {}).get("confirmed", {}).get("total_fen")
     return found if fen is None else {**found, "booked for": text_of(Money(fen, "CNY"))}
 

@@ -6,6 +6,7 @@ person puts into ``again`` does it again, and a booking needs the confirmation o
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -65,7 +66,18 @@ def code(cell: Cell) -> str:
         return f"{head}\n{said}\nshop.run({cell.number})"
     if said.endswith(".book()"):
         said = f"{said.removesuffix('.book()')}.book(confirm=again[{cell.number}], wait=True)"
-    return f"{head}\nif {cell.number} in again:\n{indent(f'print({said})', '    ')}\nshop.run({cell.number})"
+    return f"{head}\nif {cell.number} in again:\n{indent(_printed(said), '    ')}\nshop.run({cell.number})"
+
+
+def _printed(said: str) -> str:
+    """The call, its answer printed; what is no code (written down by an earlier version) as a comment."""
+    for form in (f"print({said})", f"print(\n    {said}\n)"):  # a call may end in a comment of its own
+        try:
+            ast.parse(form)
+        except SyntaxError:
+            continue
+        return form
+    return indent(said, "# ", lambda line: True) + "\npass"
 
 
 def _broken(said: str, numbers: Sequence[str]) -> str:
