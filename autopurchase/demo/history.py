@@ -68,6 +68,37 @@ def make(connection: Connection, shape: Shape, accounts: Accounts) -> list[int]:
     return keys
 
 
+def make_calls(connection: Connection, now: datetime, session_ids: Sequence[int], days: int = 56) -> None:
+    """What calls of these sessions came to, hour by hour: mostly well, now and then not."""
+    dice = random.Random(len(session_ids))  # noqa: S311 - believable figures, not secrets
+    rows: list[dict[str, object]] = []
+    first = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+    for hour in range(days * 24):
+        moment = first + timedelta(hours=hour)
+        if not 8 <= moment.astimezone(_ZONE).hour < 20:
+            continue
+        for key in session_ids:
+            rows += _calls(dice, key, moment)
+    histories.insert_calls(connection, rows)
+
+
+def _calls(dice: random.Random, key: int, moment: datetime) -> list[dict[str, object]]:
+    slow = dice.random() < 0.02
+    found = []
+    for outcome, calls, often in (
+        ("ok", dice.randint(10, 90), 1.0),
+        ("throttled", 2, 0.03),
+        ("provider_down", 3, 0.01),
+    ):
+        if dice.random() < often:
+            typical = dice.randint(900, 2500) if slow else dice.randint(110, 320)
+            found.append({
+                "session_id": key, "hour": moment, "outcome": outcome, "calls": calls, "total_ms": calls * typical,
+                "slowest_ms": typical * dice.randint(2, 6),
+            })  # fmt: skip
+    return found
+
+
 def tell(shape: Shape, accounts: Accounts) -> tuple[Past, list[dict[str, object]]]:
     """The past as rows, and the exchange rates of its days."""
     teller = _Teller(shape, accounts)
@@ -191,7 +222,7 @@ class _Teller:
         self.past.lines.append({**row, "imported_at": seen})
         story = Story(place, row, seller=str(row["seller_id"]))
         if self.dice.random() < self.shape.chances.price_confirmation:
-            consent = seen + timedelta(hours=self.dice.randint(2, 60))
+            consent = seen + timedelta(hours=self.dice.randint(2, 12 if self.shape.settled else 60))
             self.past.events.append(Said(place, seen, "imported", data={"status": "price_confirmation"}))
             if consent > self.shape.end:
                 return

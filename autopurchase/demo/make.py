@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from filelock import FileLock
 
-from autopurchase.demo import market, orders
+from autopurchase.demo import history, market, orders
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import import_orders, sessions
+from autopurchase.services import import_orders, reports, sessions
 from autopurchase.services.context import Context
 from autopurchase.storage import figures, workspace
+from autopurchase.storage import sessions as session_store
+from autopurchase.storage import sources as source_store
 from autopurchase.wiring import Workspace
 
 #: the workspace's note that nothing of the demo is missing any more
 _MADE = "demo_made"
+#: and that it has its past
+_REMEMBERED = "demo_remembered"
 _ACTOR = Actor("demo", Role.ADMINISTRATOR)
+_SEED = 20_260_102
+#: how long before now the last order of the past came in: by now all of them are over
+_OVER = timedelta(days=9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,34 @@ def _fill(opened: Workspace) -> None:
     for wanted in SESSIONS:
         if wanted.name not in known:
             _add_session(ctx, wanted, origin)
+    _remember(ctx, origin)
     file = orders.write(opened.home / "demo-orders.csv", origin, ctx.now())
     import_orders.import_file(ctx, _ACTOR, file)
+
+
+def _remember(ctx: Context, origin: str) -> None:
+    """Eight weeks of work that are over, so that figures have something to show: nothing of it is left half-way.
+
+    It ended before the demo's own orders came in, and the practice marketplace knows nothing of it.
+    """
+    now = ctx.now()
+    with ctx.db.write() as tx:
+        if workspace.read(tx, _REMEMBERED):
+            return
+        made = {"config_sealed": ctx.vault.seal({}), "created_at": now, "write_back": False}
+        shops = [source_store.ensure(tx, name=name, kind="file", **made)["id"] for name in ("file", "web-shop")]
+        accounts: dict[str, list[int]] = {}
+        for session in SESSIONS:
+            found = session_store.by_name(tx, session.name)["id"]
+            accounts.setdefault(session.provider, []).append(found)
+        past = history.Shape(
+            seed=_SEED, end=now, weeks=9, orders_per_week=90, until=now - _OVER, first_number=10_001, settled=True,
+            origin=origin,
+        )  # fmt: skip
+        history.make(tx, past, history.Accounts(accounts, shops))
+        history.make_calls(tx, now, [key for keys in accounts.values() for key in keys])
+        workspace.write(tx, _REMEMBERED, "yes")
+    reports.configure(ctx, _ACTOR, currency="EUR")
 
 
 def _add_session(ctx: Context, wanted: DemoSession, origin: str) -> None:

@@ -57,6 +57,7 @@ class Booker:
 
     def __init__(self, past: Past, chances: Chances, dice: random.Random, end: datetime, *, settled: bool) -> None:
         self.past, self.chances, self.dice, self.end, self.settled = past, chances, dice, end, settled
+        self._until_paid = timedelta(hours=24 if settled else 48)
         self._number = 0
         self._items: dict[int, list[int]] = {}  # lines of each provider order
 
@@ -69,6 +70,10 @@ class Booker:
 
     def _minutes(self, least: int, most: int) -> timedelta:
         return timedelta(minutes=self.dice.randint(least, most), seconds=self.dice.randint(0, 59))
+
+    def _within(self, settled: int, else_: int) -> int:
+        """The longest a step takes, in minutes: what must be over by the end goes quicker."""
+        return settled if self.settled else else_
 
     def withdraw(self, story: Story, since: datetime) -> bool:
         """The customer takes the line out of the order before anything is booked."""
@@ -161,7 +166,7 @@ class Booker:
 
     def _freed(self, story: Story, since: datetime) -> datetime | None:
         """A person looks at a held line: most are bought again, some customers have enough."""
-        at = since + self._minutes(60, 1500)
+        at = since + self._minutes(60, self._within(360, 1500))
         if not self.settled and self.dice.random() < 0.15:
             at += timedelta(days=self.dice.randint(2, 9))
         if self.dice.random() < 0.12:
@@ -193,7 +198,7 @@ class Booker:
                 data |= {"generation": story.generation, "session": session, "pieces": story.pieces}
             actor = operator if kind == "bound" else "clock"
             self._say(story, at, kind, actor, data=data, booking=place, run=run)
-        fate = self._fate(at, operator)
+        fate = self._fate(stories)
         back = yield from self._live(fate, at, order, place, stories, goods, items)
         self._tie(place, stories, goods, order, items, live=not back)
 
@@ -203,7 +208,7 @@ class Booker:
             "booking": place, "state": "unpaid", "raw_status": "unpaid", "close_reason": "", "payable": True,
             "total_fen": total, "freight_fen": freight, "seller_id": stories[0].seller,
             "seller_name": str(stories[0].row["seller_name"]), "created_at": at, "modified_at": at, "paid_at": None,
-            "paid_inferred": False, "pay_deadline": at + timedelta(hours=48),
+            "paid_inferred": False, "pay_deadline": at + self._until_paid,
             "deadline_assumed": self.dice.random() < 0.3, "first_seen_at": at, "seen_at": at, "complete": True,
         })  # fmt: skip
         return len(self.past.provider_orders) - 1
@@ -237,8 +242,10 @@ class Booker:
 
     # --- fates ---
 
-    def _fate(self, at: datetime, operator: str) -> str:
-        """paid, or how it ends unpaid."""
+    def _fate(self, stories: Sequence[Story]) -> str:
+        """paid, or how it ends unpaid; what must be over by the end is paid at the second booking."""
+        if self._last_time(stories):
+            return "paid"
         mood = self.dice.random()
         ends = ("expired", "undone", "by_seller", "released", "over_booking")
         for name in ends:
@@ -246,6 +253,9 @@ class Booker:
             if mood < 0:
                 return name
         return "paid"
+
+    def _last_time(self, stories: Sequence[Story]) -> bool:
+        return self.settled and any(story.generation > 1 for story in stories)
 
     def _live(
         self, fate: str, at: datetime, order: int, place: int, stories: Sequence[Story], goods: Sequence[int],
@@ -255,7 +265,7 @@ class Booker:
         if fate == "paid":
             return (yield from self._paid(at, order, place, stories, goods, items))
         after = {
-            "expired": timedelta(hours=48, minutes=self.dice.randint(1, 30)),
+            "expired": self._until_paid + self._minutes(1, 30),
             "undone": self._minutes(3, 55),
             "by_seller": self._minutes(60, 1400),
             "released": self._minutes(1, 10),
@@ -291,7 +301,7 @@ class Booker:
         self, at: datetime, order: int, place: int, stories: Sequence[Story], goods: Sequence[int],
         items: Sequence[int],
     ) -> Any:  # fmt: skip
-        paid = at + self._minutes(20, 1300)
+        paid = at + self._minutes(20, self._within(700, 1300))
         late = self.dice.random() < self.chances.late_paid
         seen = paid + (self._minutes(1500, 9000) if late and not self.settled else self._minutes(1, 25))
         if seen > self.end:
@@ -309,13 +319,13 @@ class Booker:
         for story, fen in zip(stories, cost, strict=True):
             data = {"provider_order": number, "state": "paid", "goods_fen": fen, **common}
             self._say(story, seen, "provider_moved", data=data)
-        if self.dice.random() < self.chances.refunded:
+        if self.dice.random() < self.chances.refunded and not self._last_time(stories):
             return (yield from self._refund(seen, order, place, stories))
         self._send(seen, order, number, stories)
         return False
 
     def _refund(self, since: datetime, order: int, place: int, stories: Sequence[Story]) -> Any:
-        at = since + self._minutes(600, 4000)
+        at = since + self._minutes(600, self._within(1200, 4000))
         if at > self.end:
             return False
         self._mark(order, "closed", at, close_reason="refunded")
@@ -332,8 +342,8 @@ class Booker:
 
     def _send(self, since: datetime, order: int, number: str, stories: Sequence[Story]) -> None:
         """Sent within days, mostly; arrived; then to the customer."""
-        sent = since + self._minutes(300, 3500 if self.settled or self.dice.random() < 0.9 else 14_000)
-        steps = (("shipped", sent), ("completed", sent + self._minutes(1200, 4000)))
+        sent = since + self._minutes(300, self._within(1800, 3500 if self.dice.random() < 0.9 else 14_000))
+        steps = (("shipped", sent), ("completed", sent + self._minutes(600, self._within(2400, 4000))))
         for state, at in steps:
             if at > self.end:
                 return

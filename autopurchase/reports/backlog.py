@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from autopurchase.domain.causes import CAUSES as KNOWN_CAUSES
 from autopurchase.domain.causes import cause as cause_of
 from autopurchase.domain.counting import HELD, IN_PROGRESS, PICKABLE, UNKNOWN
+from autopurchase.domain.desk import ORPHAN_AGE
 from autopurchase.reports import ages, sessions, unpaid
 from autopurchase.reports.exact import PROVIDER_CURRENCY, Rates, add_up, exact, rounded, share, yuan
 from autopurchase.reports.model import NOT_ASSIGNED, Basis, Behind, Column, Figure, Filters, Report, Sheet
@@ -298,8 +299,6 @@ class _Reading:
         return (told[name](), told[name]())
 
 
-#: a provider order bound to nothing is an orphan when it is older than this
-ORPHAN_AGE = timedelta(minutes=15)
 _TENTH = Decimal("0.1")
 
 

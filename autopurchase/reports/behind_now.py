@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from autopurchase.domain.causes import CAUSES
+from autopurchase.domain.desk import ORPHAN_AGE
 from autopurchase.domain.money import shares
 from autopurchase.reports.ages import BOUNDS, SOON
 from autopurchase.reports.look import Look
 from autopurchase.storage import standing, unpaid_lines
 
 Row = Mapping[str, Any]
-ORPHAN_AGE = timedelta(minutes=15)
 
 
 def _backlog(look: Look) -> Iterator[Row]:

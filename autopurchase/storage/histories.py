@@ -202,3 +202,8 @@ _ORDER = (
         refunded_minor=bindparam("new_refunded"),
     )
 )
+
+
+def insert_calls(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What calls of sessions came to, by hour."""
+    _rows(connection, schema.call_stat, rows)

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from autopurchase.storage import workspace
+from autopurchase.storage import desk_views, workspace
 from autopurchase.storage.counting import FLOWS, SUMS
 from autopurchase.storage.schema import (
     booking,
@@ -286,7 +286,7 @@ def of_orders(scope: Scope) -> list[ColumnElement[bool]]:
 
 
 def orphans(connection: Connection, scope: Scope, before: datetime) -> RowMapping:
-    """Living provider orders bound to nothing, seen first before then: orders, total_fen."""
+    """Living provider orders bound to nothing, born before then: orders, total_fen."""
     query = select(
         func.count().label("orders"), func.coalesce(func.sum(provider_order.c.total_fen), 0).label("total_fen")
     )
@@ -294,12 +294,11 @@ def orphans(connection: Connection, scope: Scope, before: datetime) -> RowMappin
 
 
 def orphaned(scope: Scope, before: datetime) -> list[ColumnElement[bool]]:
-    """Conditions of `orphans`; whose lines they are nobody knows."""
-    nobody = [provider_order.c.booking_id.is_(None), provider_order.c.state != "closed"]
+    """Conditions of `orphans`, the desk's own; whose lines they are nobody knows."""
     by_line = scope.source_id is not None or scope.seller is not None or bool(scope.operator)
     of_session = Scope(session_id=scope.session_id, provider=scope.provider)
     never: list[ColumnElement[bool]] = [literal_column("1 = 0")] if by_line else []
-    return [*nobody, provider_order.c.first_seen_at < before, *of_orders(of_session), *never]
+    return [*desk_views.is_orphan(before), *of_orders(of_session), *never]
 
 
 def unknown(connection: Connection, scope: Scope) -> RowMapping:
