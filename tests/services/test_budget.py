@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from autopurchase.domain.budget import Use
 from autopurchase.domain.errors import BadInput, NotAllowed
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.sandbox import Sandbox
@@ -28,7 +27,7 @@ class Clock:
 
     def __init__(self) -> None:
         now = datetime.now(UTC)
-        self.ahead = timedelta(minutes=-5) if now.minute > 50 else timedelta()
+        self.ahead = timedelta(minutes=15) if now.minute > 50 else timedelta()
 
     def now(self) -> datetime:
         """The moment."""
@@ -178,10 +177,10 @@ def test_a_session_rests_when_it_is_throttled_again_and_again(world: World) -> N
 def test_what_is_used_and_left_is_shown_before_booking(world: World) -> None:
     world.bought("taobao", world.ready("taobao", 3))
     world.book("taobao", world.ready("taobao", 2))
-    sessions.set_limits(world.ctx, ME, "taobao", daily_cap=8, hourly_cap=6, daily_amount="9999.50")
+    sessions.set_limits(world.ctx, ME, "taobao", daily_cap=8, hourly_cap=60, daily_amount="9999.50")
     view = next(each for each in sessions.listing(world.ctx, ME) if each.name == "taobao")
     spent = sum(row["total_minor"] for row in world.bookings() if row["state"] == "confirmed")
-    assert view.use == Use(3, 3, spent, view.use.last_sent)
+    assert (view.use.day, view.use.amount_fen) == (3, spent)
     assert (view.room, view.queued, view.budget.daily_amount_fen) == (3, 2, 999_950)
     told = budget.forecast(world.ctx, "taobao", [100] * 5)
     assert (told.today, told.sentence) == (3, "3 of 5 will be sent today, the rest after 00:00 UTC.")
