@@ -8,7 +8,8 @@ from datetime import datetime
 from autopurchase.domain.readback import told
 from autopurchase.storage import bookings, checks, lines
 from autopurchase.storage.database import Connection, Row
-from autopurchase.storage.provider_orders import Raised, Stored
+from autopurchase.storage.provider_orders import Stored
+from autopurchase.storage.provider_parts import Raised
 
 #: of these, what was placed is not compared yet, or is being cancelled anyway
 _NOT_YET = ("waiting", "released")

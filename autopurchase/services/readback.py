@@ -27,7 +27,7 @@ from autopurchase.ports import Provider
 from autopurchase.services import cancel, match, sync
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, checks, lines, runs, sessions
+from autopurchase.storage import bookings, checks, desk_views, lines, runs, sessions
 from autopurchase.storage.database import Connection, Row
 
 log = logging.getLogger(__name__)
@@ -283,9 +283,16 @@ def accept(ctx: Context, actor: Actor, reference: str, note: str = "") -> int:
             raise BadInput(f"There is no booking {reference}.")
         booking = bookings.get(tx, booking["id"], lock=True)
         live = checks.live_lines(tx, [booking["id"]])
-        if not live or booking["check_state"] == "waiting":
+        if not live or not _awaits(tx, booking, live):
             raise BadInput(f"Nothing of booking {reference} waits to be accepted.")
         return _accept(ctx, tx, actor, booking, live, note.strip())
+
+
+def _awaits(tx: Connection, booking: Row, live: Sequence[Row]) -> bool:
+    """Whether a person has something to accept: it was flagged, or the marketplace changed its lines since."""
+    if booking["check_state"] == "differs" or any(row["cause"] in FLAGS for row in live):
+        return True
+    return any(row["booking_id"] == booking["id"] for row in desk_views.mismatches(tx, booking["session_id"]))
 
 
 def _accept(ctx: Context, tx: Connection, actor: Actor, booking: Row, live: Sequence[Row], note: str) -> int:

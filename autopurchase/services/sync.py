@@ -237,7 +237,7 @@ def take(
     counts: Counter[str] = Counter(orders=len(readings))
     with ctx.db.write() as tx:
         now = ctx.now()
-        stored = [provider_orders.store(tx, config.id, reading, now) for reading in readings]
+        stored = provider_orders.store_all(tx, config.id, readings, now)
         counts["changed"] += sum(item.changed for item in stored)
         counts["unbound"] += sum(item.booking_id is None for item in stored)
         counts["unknown_words"] += sum(reading.state is ProviderState.UNKNOWN for reading in readings)

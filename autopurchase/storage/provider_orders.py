@@ -7,24 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, Table, select, update
 
-from autopurchase.domain.money import Money
-from autopurchase.domain.provider_order import FINAL_STATES, Parcel, ProviderLine, ProviderOrder, ProviderState, advance
+from autopurchase.domain.provider_order import FINAL_STATES, ProviderOrder, ProviderState, advance
 from autopurchase.storage.database import insert_new
+from autopurchase.storage.provider_parts import Raised, fen, raised, store_lines, store_parcels
 from autopurchase.storage.schema import booking, booking_line, line, parcel, provider_line, provider_order
 
 _FINAL = [state.value for state in FINAL_STATES]
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """An unpaid order costs more than at the reading before. ``lines``: row ids of the lines that do."""
-
-    number: str
-    before_fen: int
-    after_fen: int
-    lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +29,92 @@ class Stored:
     raised: Raised | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A provider order as it is stored, locked: its row, its lines and its parcels."""
+
+    row: RowMapping
+    lines: Mapping[str, RowMapping]
+    parcels: Sequence[RowMapping]
+
+
 def store(
     connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None = None
 ) -> Stored:
     """Insert or update one provider order from a reading; older or poorer readings never take knowledge away."""
     number = reading.provider_order_id
-    known = by_number(connection, session_id, number) if booking_id is None else None  # one just placed is new
-    key = _insert(connection, session_id, reading, now, booking_id) if known is None else None
-    if key is not None:
-        line_ids, _ = _store_lines(connection, key, reading.lines, {})
-        _store_parcels(connection, key, reading.parcels, reading.complete, new=True)
-        return Stored(key, line_ids, booking_id, reading.state, changed=True)
-    known = known or by_number(connection, session_id, number)
-    assert known is not None  # noqa: S101 - the insert found it there
-    if _older(known, reading):
+    known = None if booking_id else _known(connection, session_id, [number]).get(number)  # one just placed is new
+    if known is not None:
+        return _store_known(connection, known, reading, now, booking_id)
+    key = _insert(connection, session_id, reading, now, booking_id)
+    if key is None:
+        return _store_known(connection, _known(connection, session_id, [number])[number], reading, now, booking_id)
+    line_ids, _ = store_lines(connection, key, reading.lines, {})
+    store_parcels(connection, key, reading, ())
+    return Stored(key, line_ids, booking_id, reading.state, changed=True)
+
+
+def store_all(
+    connection: Connection, session_id: int, readings: Sequence[ProviderOrder], now: datetime
+) -> list[Stored]:
+    """`store` for a page of readings: what is known of them is read at once, and what was only seen written at once."""
+    known = _known(connection, session_id, [reading.provider_order_id for reading in readings])
+    found, seen = [], list[int]()
+    for reading in readings:
+        one = known.pop(reading.provider_order_id, None)  # twice on one page: the second is read anew
+        if one is None:
+            found.append(store(connection, session_id, reading, now))
+        else:
+            found.append(_store_known(connection, one, reading, now, None, seen))
+    if seen:
+        connection.execute(update(provider_order).where(provider_order.c.id.in_(seen)).values(seen_at=now))
+    return found
+
+
+def _known(connection: Connection, session_id: int, numbers: Sequence[str]) -> dict[str, _Known]:
+    """Those of these orders that are stored, by number; locked in the order of their ids."""
+    query = (
+        select(provider_order)
+        .where(provider_order.c.session_id == session_id, provider_order.c.provider_order_id.in_(numbers))
+        .order_by(provider_order.c.id)
+        .with_for_update(key_share=True)  # rows that refer to it can be written meanwhile
+    )
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        return {}
+    keys = [row["id"] for row in rows]
+    lines: dict[int, dict[str, RowMapping]] = {}
+    for row in connection.execute(_of_orders(provider_line, keys)).mappings():
+        lines.setdefault(row["order_id"], {})[row["provider_line_id"]] = row
+    parcels: dict[int, list[RowMapping]] = {}
+    for row in connection.execute(_of_orders(parcel, keys)).mappings():
+        parcels.setdefault(row["order_id"], []).append(row)
+    return {row["provider_order_id"]: _Known(row, lines.get(row["id"], {}), parcels.get(row["id"], ())) for row in rows}
+
+
+def _of_orders(table: Table, keys: Sequence[int]) -> Select[Any]:
+    return select(table).where(table.c.order_id.in_(keys)).order_by(table.c.id)
+
+
+def _store_known(
+    connection: Connection,
+    known: _Known,
+    reading: ProviderOrder,
+    now: datetime,
+    booking_id: int | None,
+    seen: list[int] | None = None,
+) -> Stored:
+    """Update a stored order; one that a page shows unchanged is put into ``seen`` instead, where that is given."""
+    row = known.row
+    if _older(row, reading):
         return _bind_only(connection, known, booking_id)
-    before = {row["provider_line_id"]: row for row in lines_of(connection, known["id"])}
-    changed = _update(connection, known, reading, now, booking_id)
-    line_ids, lines_changed = _store_lines(connection, known["id"], reading.lines, before)
-    parcels_changed = _store_parcels(connection, known["id"], reading.parcels, reading.complete)
-    state = advance(ProviderState(known["state"]), reading.state)
-    owner = booking_id or known["booking_id"]
-    raised = _raised(known, before, reading) if state is ProviderState.UNPAID else None
-    return Stored(known["id"], line_ids, owner, state, changed or lines_changed or parcels_changed, raised)
+    changed = _update(connection, row, reading, now, booking_id, seen)
+    line_ids, lines_changed = store_lines(connection, row["id"], reading.lines, known.lines)
+    parcels_changed = store_parcels(connection, row["id"], reading, known.parcels)
+    state = advance(ProviderState(row["state"]), reading.state)
+    dearer = raised(row, known.lines, reading) if state is ProviderState.UNPAID else None
+    owner = booking_id or row["booking_id"]
+    return Stored(row["id"], line_ids, owner, state, changed or lines_changed or parcels_changed, dearer)
 
 
 def _older(known: RowMapping, reading: ProviderOrder) -> bool:
@@ -69,36 +122,15 @@ def _older(known: RowMapping, reading: ProviderOrder) -> bool:
     return bool(reading.modified_at and known["modified_at"] and reading.modified_at < known["modified_at"])
 
 
-def _bind_only(connection: Connection, known: RowMapping, booking_id: int | None) -> Stored:
+def _bind_only(connection: Connection, known: _Known, booking_id: int | None) -> Stored:
     """An older reading adds no facts, but whose order it is."""
+    row = known.row
     if booking_id is not None:
-        statement = update(provider_order).where(provider_order.c.id == known["id"]).values(booking_id=booking_id)
+        statement = update(provider_order).where(provider_order.c.id == row["id"]).values(booking_id=booking_id)
         connection.execute(statement)
-    ids = {row["provider_line_id"]: int(row["id"]) for row in lines_of(connection, known["id"])}
-    owner = booking_id or known["booking_id"]
-    return Stored(known["id"], ids, owner, ProviderState(known["state"]), changed=owner != known["booking_id"])
-
-
-def _raised(known: RowMapping, before: Mapping[str, RowMapping], reading: ProviderOrder) -> Raised | None:
-    """Whether total or a line's amount has grown; amounts that are shares of a sum may differ by a rounding."""
-    grown = [
-        (before[item.provider_line_id], _fen(item.amount) or 0)
-        for item in reading.lines
-        if item.provider_line_id in before and _dearer(before[item.provider_line_id], item)
-    ]
-    keys = frozenset(int(old["id"]) for old, _ in grown)
-    total, now = known["total_fen"], _fen(reading.total)
-    if total is not None and now is not None and now > total:
-        return Raised(reading.provider_order_id, total, now, keys)
-    if not grown:
-        return None
-    was, is_now = sum(old["amount_fen"] for old, _ in grown), sum(fen for _, fen in grown)
-    return Raised(reading.provider_order_id, was, is_now, keys)
-
-
-def _dearer(old: RowMapping, item: ProviderLine) -> bool:
-    known, now = old["amount_fen"], _fen(item.amount)
-    return known is not None and now is not None and now > known + item.quantity
+    ids = {number: int(each["id"]) for number, each in known.lines.items()}
+    owner = booking_id or row["booking_id"]
+    return Stored(row["id"], ids, owner, ProviderState(row["state"]), changed=owner != row["booking_id"])
 
 
 def by_number(connection: Connection, session_id: int, number: str) -> RowMapping | None:
@@ -139,11 +171,6 @@ def lock(connection: Connection, key: int) -> RowMapping:
     return connection.execute(query.with_for_update(key_share=True)).mappings().one()
 
 
-def _fen(amount: Money | None) -> int | None:
-    """Amounts are kept in fen; one of another currency is not known in fen (the raw answer keeps it)."""
-    return amount.minor if amount is not None and amount.currency == "CNY" else None
-
-
 _INSERT = {name: insert_new(name, provider_order).returning(provider_order.c.id) for name in ("sqlite", "postgresql")}
 
 
@@ -174,8 +201,8 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
         "reference": reading.reference,
         "raw_status": reading.raw_status,
         "said_state": "" if reading.state is ProviderState.UNKNOWN else reading.state.value,
-        "total_fen": _fen(reading.total),
-        "freight_fen": _fen(reading.freight),
+        "total_fen": fen(reading.total),
+        "freight_fen": fen(reading.freight),
         "seller_id": reading.seller_id,
         "seller_name": reading.seller_name,
         "created_at": reading.created_at,
@@ -193,7 +220,12 @@ def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:
 
 
 def _update(
-    connection: Connection, known: RowMapping, reading: ProviderOrder, now: datetime, booking_id: int | None
+    connection: Connection,
+    known: RowMapping,
+    reading: ProviderOrder,
+    now: datetime,
+    booking_id: int | None,
+    seen: list[int] | None,
 ) -> bool:
     values = _facts(reading, now)
     if known["complete"] and not reading.complete and known["modified_at"] == reading.modified_at:
@@ -209,87 +241,13 @@ def _update(
         values["close_reason"] = reading.close_reason
     if booking_id is not None:
         values["booking_id"] = booking_id
-    changed = any(known[name] != value for name, value in values.items() if name not in ("raw", "complete"))
+    news = {name for name, value in values.items() if known[name] != value}
+    changed = bool(news - {"raw", "complete"})
+    if not news and seen is not None:
+        seen.append(known["id"])
+        return False
     connection.execute(update(provider_order).where(provider_order.c.id == known["id"]).values(seen_at=now, **values))
     return changed
-
-
-_INSERT_LINE = insert(provider_line).returning(provider_line.c.id)
-
-
-def _store_lines(
-    connection: Connection, order_id: int, lines: Sequence[ProviderLine], known: Mapping[str, RowMapping]
-) -> tuple[dict[str, int], bool]:
-    ids = {number: int(row["id"]) for number, row in known.items()}
-    changed = False
-    for item in lines:
-        values = _line_values(item)
-        old = known.get(item.provider_line_id)
-        if old is None:
-            values |= {"order_id": order_id, "provider_line_id": item.provider_line_id, "state": item.state.value}
-            ids[item.provider_line_id] = int(connection.execute(_INSERT_LINE, values).scalar_one())
-            changed = True
-            continue
-        values["state"] = advance(ProviderState(old["state"]), item.state).value
-        if any(old[name] != value for name, value in values.items()):
-            connection.execute(update(provider_line).where(provider_line.c.id == old["id"]).values(**values))
-            changed = True
-    return ids, changed
-
-
-def _line_values(item: ProviderLine) -> dict[str, Any]:
-    values = {
-        "item_id": item.item_id,
-        "sku_id": item.sku_id,
-        "spec_id": item.spec_id,
-        "quantity": item.quantity,
-        "raw_status": item.raw_status,
-        "close_reason": item.close_reason,
-        "amount_fen": _fen(item.amount),
-        "title": item.title,
-        "refund": item.refund,
-    }
-    return {name: value for name, value in values.items() if value not in (None, "")}
-
-
-def _store_parcels(
-    connection: Connection, order_id: int, parcels: Sequence[Parcel], complete: bool, *, new: bool = False
-) -> bool:
-    if new and not parcels:
-        return False
-    query = select(parcel).where(parcel.c.order_id == order_id)
-    known = {(row["carrier"], row["number"]): row for row in connection.execute(query).mappings()}
-    changed = False
-    for item in parcels:
-        old = known.pop((item.carrier, item.number), None)
-        if old is None:
-            values = {**_parcel_values(item), "state": item.state, "provider_line_ids": list(item.provider_line_ids)}
-            connection.execute(
-                insert(parcel).values(order_id=order_id, carrier=item.carrier, number=item.number, **values)
-            )
-            changed = True
-            continue
-        stated = _parcel_values(item)
-        if any(old[name] != value for name, value in stated.items()):
-            connection.execute(update(parcel).where(parcel.c.id == old["id"]).values(**stated))
-            changed = True
-    gone = [row["id"] for row in known.values() if not row["withdrawn"]]
-    if complete and parcels and gone:  # a parcel that disappeared is kept and marked
-        connection.execute(update(parcel).where(parcel.c.id.in_(gone)).values(withdrawn=True))
-        changed = True
-    return changed
-
-
-def _parcel_values(item: Parcel) -> dict[str, Any]:
-    """Columns the reading states: a list often tells that there is a parcel, and not where it is."""
-    values = {
-        "state": "" if item.state == "unknown" and not item.raw_status else item.state,
-        "raw_status": item.raw_status,
-        "shipped_at": item.shipped_at,
-        "signed_at": item.signed_at,
-        "provider_line_ids": list(item.provider_line_ids),
-    }
-    return {name: value for name, value in values.items() if value not in (None, "", [])} | {"withdrawn": False}
 
 
 def booked_lines(connection: Connection, order_ids: Sequence[int]) -> Sequence[RowMapping]:

@@ -203,7 +203,7 @@ def test_a_defect_ends_the_run_instead_of_blocking_every_later_sync(
         raise KeyError("surprise")
 
     with monkeypatch.context() as patch:
-        patch.setattr(provider_orders, "store", broken)
+        patch.setattr(provider_orders, "store_all", broken)
         (run,) = sync.request(world.ctx, ME, session="taobao")
         sync.carry_out(world.ctx, run)
     assert world.run(run)["state"] == "failed"
