@@ -11,7 +11,7 @@ import click
 
 from autopurchase import demo, settings, wiring
 from autopurchase.api.workspace import local_actor
-from autopurchase.cli.output import DONE, REFUSALS, age, aligned, json_option, show
+from autopurchase.cli.output import DONE, REFUSALS, age, aligned, json_option, note, show
 from autopurchase.cli.shop import open_raw, opened
 from autopurchase.domain.errors import BadInput
 from autopurchase.engine.alive import workers
@@ -51,10 +51,13 @@ def _counts(found: Mapping[str, int]) -> str:
 
 
 @click.command()
+@click.option("--rebuild", is_flag=True, help="Count the figures of reports again from history first, and write them.")
 @json_option
-def verify(as_json: bool) -> int:
-    """Rebuild every line's state from its history and compare."""
+def verify(rebuild: bool, as_json: bool) -> int:
+    """Rebuild every line's state, and every figure, from its history and compare. Changes nothing."""
     with open_raw() as found:
+        if rebuild:
+            note(f"counted {checking.rebuild_figures(found.context)} lines again")
         differences = [asdict(each) for each in checking.verify(found.context)]
     show(
         {"ok": not differences, "differences": differences},

@@ -39,6 +39,13 @@ def verify(ctx: Context) -> list[Difference]:
         ]
 
 
+def rebuild_figures(ctx: Context) -> int:
+    """Count every figure again from history and write it; returns how many lines there are. Writers wait meanwhile."""
+    with ctx.db.write() as tx:
+        recount.keep_out(tx)
+        return recount.rebuild(tx)
+
+
 def _states(tx: Connection) -> Iterator[Difference]:
     histories = groupby(lines.stream_history(tx), key=lambda row: row["line_id"])
     key, events = next(histories, (None, None))

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from autopurchase.domain.counting import NOW, Levels, Move, Standing, count, levels, news
 from autopurchase.domain.history import LineState, step
@@ -124,6 +124,12 @@ def _replay(item: Recounted, events: Sequence[RowMapping], ledger: Mapping[Any, 
 
 _COLUMNS = update(line).where(line.c.id == bindparam("key")).values({name: bindparam(name) for name in counting.KEPT})
 _ENRICH = update(event).where(event.c.id == bindparam("key")).values(data=bindparam("told"))
+
+
+def keep_out(connection: Connection) -> None:
+    """Let nobody write history until the commit; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE orders, line, event IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def rebuild(connection: Connection) -> int:
