@@ -51,7 +51,7 @@ def _row(view: View) -> dict[str, Any]:
         "said": words(found.said),
         "since": found.since,
         "total": None if found.total_fen is None else Money(found.total_fen, "CNY"),
-        "actions": "cancel is under way" if view.cancelling else ", ".join(found.actions),
+        "actions": "cancel is under way" if view.cancelling else ", ".join(view.actions),
         "key": found.key,
     }
 

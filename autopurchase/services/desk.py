@@ -31,13 +31,17 @@ MOST_GETS = 500
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One row as people see it. ``session`` and ``provider`` by name; ``cancelling``: its cancel is under way."""
+    """One row as people see it. ``session`` and ``provider`` by name; ``cancelling``: its cancel is under way.
+
+    ``actions``: what may be done about it there, the proposed one first.
+    """
 
     found: Found
     session: str
     provider: str
     base_url: str
     cancelling: bool
+    actions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def rows(ctx: Context, actor: Actor, *, session: str = "", kind: str = "") -> li
         key = sessions.by_name(tx, session)["id"] if session else None
         found = [each for each in findings.current(tx, ctx.now(), key) if kind in ("", each.kind)]
         asked = cancels.open_of(tx, [each.order_key for each in found if each.order_key])
-    return [_view(each, names[each.session_id], each.order_key in asked) for each in found]
+    return [_view(ctx, each, names[each.session_id], each.order_key in asked) for each in found]
 
 
 def young(ctx: Context, actor: Actor, session: str = "") -> list[str]:
@@ -72,8 +76,11 @@ def young(ctx: Context, actor: Actor, session: str = "") -> list[str]:
         return findings.young(tx, ctx.now(), key)
 
 
-def _view(each: Found, session: Row, cancelling: bool) -> View:
-    return View(each, session["name"], session["provider"], session["base_url"], cancelling)
+def _view(ctx: Context, each: Found, session: Row, cancelling: bool) -> View:
+    kind = ctx.providers.get(session["provider"])
+    may_cancel = kind is not None and "cancel" in kind.manifest.abilities
+    actions = tuple(act for act in each.actions if act != "cancel" or may_cancel)
+    return View(each, session["name"], session["provider"], session["base_url"], cancelling, actions)
 
 
 def compared(ctx: Context, actor: Actor) -> list[Compared]:

@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain.readback import Goods, Sums, Tolerance, compare
+from autopurchase.domain.session import SessionConfig
+from autopurchase.ports import Provider
+from autopurchase.services import sync
+from autopurchase.services.context import Context
 from autopurchase.services.readback import asked_of, there
 from autopurchase.storage import checks
 from autopurchase.storage.database import Connection, Row
 
 #: an order made so long before or after the call may be the one
 BEFORE, AFTER = timedelta(hours=1), timedelta(hours=24)
+#: clocks differ by this much at most where an order is looked for that was made at the moment of a call
+MOMENT = timedelta(minutes=1)
 _ANY_PRICE = Tolerance(None, 0)
 
 
@@ -46,6 +52,24 @@ def candidates(
     return sorted(
         (each for each in found if each is not None), key=lambda each: (not each.ours, not each.same, each.number)
     )
+
+
+def of_that_moment(ctx: Context, provider: Provider, config: SessionConfig, booking: Mapping[Any, Any]) -> list[str]:
+    """Numbers of orders made when the booking was sent that hold just its goods and show nobody's reference.
+
+    The orders of that time are listed and kept; those alike are read in full, as lists do not show references.
+    """
+    for page in sync.changed(ctx, provider, config.id, booking["sent_at"] - MOMENT, ctx.now()):
+        sync.take(ctx, provider, config, page)
+    for number in _same(ctx, booking):
+        sync.take(ctx, provider, config, [provider.get(number)])
+    return _same(ctx, booking)
+
+
+def _same(ctx: Context, booking: Mapping[Any, Any]) -> list[str]:
+    with ctx.db.read() as tx:
+        found = candidates(tx, booking, before=MOMENT, after=ctx.now() - booking["sent_at"])
+    return [each.number for each in found if each.same]
 
 
 def _judged(row: Row, lines: Sequence[Row], asked: Sequence[Goods], reference: str) -> Candidate | None:

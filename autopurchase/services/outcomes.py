@@ -120,6 +120,12 @@ def not_found(booking: Mapping[str, Any], grade: Grade, config: SessionConfig, a
     )
 
 
+def alike(booking: Mapping[str, Any], numbers: Sequence[str], at: datetime) -> Outcome:
+    """Orders of that moment hold just these goods and show nobody's reference: a person must say whose they are."""
+    sentence = f"Not found by its reference, but made then and of the same goods: {', '.join(numbers)}. Is it that?"
+    return Outcome("person", booking, at, "lookup", said=Said("person", sentence), due_at=at + _FAR)
+
+
 def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
     """Write an outcome, in the caller's transaction; one of a claim that another lane has overtaken moves nothing."""
     booking = outcome.booking

@@ -29,7 +29,7 @@ from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Address, Grade, SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services import budget, outcomes
+from autopurchase.services import budget, lookalikes, outcomes
 from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.fresh import refresh_orders, shop_facts
@@ -278,7 +278,18 @@ class _Lane:
             return outcomes.not_looked_up(booking, outcomes.unforeseen(error), self.ctx.now())
         if found:
             return outcomes.found(booking, found, self.ctx.now())
-        return outcomes.not_found(booking, provider.manifest.grade, config, self.ctx.now())
+        outcome = outcomes.not_found(booking, provider.manifest.grade, config, self.ctx.now())
+        if outcome.kind == "not_placed" and provider.manifest.grade is Grade.B:
+            return self._match(outcome, config, provider)
+        return outcome
+
+    def _match(self, outcome: Outcome, config: SessionConfig, provider: Provider) -> Outcome:
+        """Not found by its reference, which this provider may not show: is an order of that moment just like it?"""
+        try:
+            alike = lookalikes.of_that_moment(self.ctx, provider, config, outcome.booking)
+        except AutopurchaseError as error:
+            return outcomes.not_looked_up(outcome.booking, error, self.ctx.now())
+        return outcomes.alike(outcome.booking, alike, self.ctx.now()) if alike else outcome
 
 
 def _trial(session: Row) -> timedelta:

@@ -156,7 +156,7 @@ def _judge(ctx: Context, tx: Connection, session_id: int, booking_id: int) -> st
     found = _differences(tx, case)
     if not found:
         return _fits(tx, case, now)
-    if _may_release(tx, case, now):
+    if _may_release(ctx, tx, case, now):
         return _release(ctx, tx, case, found)
     return _flag(tx, case, found, now)
 
@@ -215,8 +215,10 @@ def _flag(tx: Connection, case: _Case, found: Sequence[Difference], now: datetim
     return "differs"
 
 
-def _may_release(tx: Connection, case: _Case, now: datetime) -> bool:
-    """Nothing of it is paid, and the day's budget is not used up."""
+def _may_release(ctx: Context, tx: Connection, case: _Case, now: datetime) -> bool:
+    """Nothing of it is paid, its provider cancels at all, and the day's budget is not used up."""
+    if "cancel" not in ctx.providers[case.session["provider"]].manifest.abilities:
+        return False
     if any(order["state"] != ProviderState.UNPAID or order["paid_at"] for order in case.orders):
         return False
     session = sessions.get(tx, case.session["id"], lock=True)  # releases are counted one after the other

@@ -173,7 +173,7 @@ def _acts(person: Person, row: View) -> None:
         if found.kind == "unknown":
             settle.button(person, found.reference)
             return
-        for place, act in enumerate(found.actions):
+        for place, act in enumerate(row.actions):
             _button(person, row, act, primary=place == 0)
 
 

@@ -346,3 +346,24 @@ def test_a_provider_that_does_not_answer_leaves_the_desk_as_it_was(world: World)
     assert world.run(run)["state"] == "failed"
     assert only(desk.rows(world.ctx, ME), "orphan").found.number == old
     assert next(each.error for each in desk.compared(world.ctx, ME) if each.session == "taobao")
+
+
+def test_an_order_of_that_moment_without_a_reference_goes_to_a_person(small: World) -> None:
+    """1688 may not show our reference: what looks just like the purchase is not bought a second time by itself."""
+    numbers = small.ready("alibaba1688", 1)
+    small.book("alibaba1688", numbers)
+    (booking,) = small.bookings()
+    reference = booking["out_order_id"]
+    rules = [{"kind": "error_before", "references": [reference]}]
+    small.market.control("faults", rules=rules)
+    item, sku = small.goods("alibaba1688")[0]
+    (line,) = booking["purchase"]["lines"]
+    assert line["sku_id"] == sku.sku_id
+    by_hand.Alibaba(small.market, small.account).create("", [(item, sku, line["quantity"])])
+    small.work("alibaba1688")
+    assert len(small.orders()) == 1, "nothing was sent again"
+    row = only(desk.rows(small.ctx, ME), "unknown")
+    (made,) = small.orders()
+    assert made["id"] in words(row.found.said)
+    settle.not_placed(small.ctx, ME, reference)
+    assert small.states(numbers) == {("ready", "not_placed")}
