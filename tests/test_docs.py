@@ -67,7 +67,7 @@ def test_commands_are_understood(line: str) -> None:
     """Every word of them: names, options, and that nothing needed is missing."""
     words, name = shlex.split(line, comments=True), "autopurchase"
     command: click.Command = cli
-    while words and isinstance(command, click.Group):
+    while words and isinstance(command, click.Group) and not (command.invoke_without_command and words[0][0] == "-"):
         name = words.pop(0)
         assert name in command.commands
         command = command.commands[name]
