@@ -66,8 +66,9 @@ Groups = dict[str, list[Row]]
 def grouped(rows: Iterable[Row], dimension: str, data: WeekData) -> Groups:
     """Rows by what they are cut by."""
     found: Groups = {}
+    key_of = data.key_of(dimension)
     for row in rows:
-        found.setdefault(data.key(dimension, row), []).append(row)
+        found.setdefault(key_of(row), []).append(row)
     return found
 
 

@@ -103,16 +103,17 @@ class WeekData:
         """Movements of this week behind a number."""
         return Behind("moves", measure, {"week": self.week.name, **where})
 
-    def key(self, dimension: str, row: Row) -> str:
-        """What a movement is cut by."""
-        told: Mapping[str, Callable[[], str]] = {
-            "source": lambda: self.names.source(row["source_id"]),
-            "provider": lambda: row["provider"] or NOT_ASSIGNED,
-            "session": lambda: self.names.session(row["session_id"]),
-            "seller": lambda: row["seller_id"] or NOT_ASSIGNED,
-            "operator": lambda: row["operator"] or NOT_ASSIGNED,
+    def key_of(self, dimension: str) -> Callable[[Row], str]:
+        """What tells by what a movement is cut."""
+        sources, sessions = self.names.source, self.names.session
+        told: Mapping[str, Callable[[Row], str]] = {
+            "source": lambda row: sources(row["source_id"]),
+            "provider": lambda row: row["provider"] or NOT_ASSIGNED,
+            "session": lambda row: sessions(row["session_id"]),
+            "seller": lambda row: row["seller_id"] or NOT_ASSIGNED,
+            "operator": lambda row: row["operator"] or NOT_ASSIGNED,
         }
-        return told[dimension]()
+        return told[dimension]
 
 
 def _whole(row: Row) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -89,41 +89,58 @@ def parts_of(row: Row, rates: Rates) -> Parts | str:
     before, then = rates.on(row["ref_day"]), rates.on(row["day"])
     if before is None or then is None:
         return "no_rate"
-    goods, reference = yuan(row["goods_fen"]), yuan(row["reference_fen"])
+    return _parts(row["goods_fen"], row["reference_fen"], row["freight_fen"], before, then)
+
+
+def _parts(goods_fen: int, reference_fen: int, freight_fen: int, before: Decimal, then: Decimal) -> Parts:
+    goods, reference = yuan(goods_fen), yuan(reference_fen)
     return Parts(
         reference=reference * before,
         booked=goods * then,
         price=(goods - reference) * before,
         currency=goods * (then - before),
-        freight=yuan(row["freight_fen"]) * then,
+        freight=yuan(freight_fen) * then,
     )
 
 
 def sum_up(rows: Iterable[Row], rates: Rates) -> Variance:
-    """The variance of some booked and bought movements."""
+    """The variance of some booked and bought movements: whole fen are added up by the days whose rates they have."""
     found = Variance()
+    booked: dict[tuple[str, str], list[int]] = {}
+    bought: dict[date, list[int]] = {}
     for row in rows:
-        if row["kind"] == "bought":
-            _after(found, row, rates)
-        if row["kind"] != "booked":
-            continue
-        parts = parts_of(row, rates)
-        if isinstance(parts, str):
-            setattr(found, parts, getattr(found, parts) + row["pieces"])
-            continue
-        found.pieces += row["pieces"]
-        for field in fields(parts):
-            setattr(found, field.name, getattr(found, field.name) + getattr(parts, field.name))
-        found.variance += parts.booked - parts.reference
+        if row["kind"] == "booked" and row["reference_fen"] is None:
+            found.no_reference += row["pieces"]
+        elif row["kind"] == "booked":
+            fen = (row["goods_fen"], row["reference_fen"], row["freight_fen"])
+            _add(booked, (row["ref_day"], row["day"]), row["pieces"], *fen)
+        elif row["kind"] == "bought" and row["booked_fen"] is not None and row["booked_at"] is not None:
+            _add(bought, row["booked_at"].date(), row["pieces"], row["goods_fen"] - row["booked_fen"])
+    for (before, then), sums in booked.items():
+        _booked(found, sums, rates.on(before), rates.on(then))
+    for day, (pieces, change) in bought.items():
+        worth = rates.value(change, day.isoformat())
+        if worth is not None:
+            found.after_booking += worth
+            found.bought += pieces
     return found
 
 
-def _after(found: Variance, row: Row, rates: Rates) -> None:
-    """Sellers edit unpaid orders: at the rate of the booking."""
-    change = after_booking(row, rates)
-    if change is not None:
-        found.after_booking += change
-        found.bought += row["pieces"]
+def _add(sums: dict[Any, list[int]], key: Any, *values: int) -> None:
+    held = sums.get(key)
+    sums[key] = [one + other for one, other in zip(held, values, strict=True)] if held else list(values)
+
+
+def _booked(found: Variance, sums: list[int], before: Decimal | None, then: Decimal | None) -> None:
+    pieces, goods, reference, freight = sums
+    if before is None or then is None:
+        found.no_rate += pieces
+        return
+    parts = _parts(goods, reference, freight, before, then)
+    found.pieces += pieces
+    for field in fields(parts):
+        setattr(found, field.name, getattr(found, field.name) + getattr(parts, field.name))
+    found.variance += parts.booked - parts.reference
 
 
 def after_booking(row: Row, rates: Rates) -> Decimal | None:
