@@ -1,109 +1,20 @@
 """What an event of a line does to the figures: pieces in the backlog, booked and unpaid, over-booked. Pure.
 
-``n = wanted − booked`` is a line's net need; the backlog is ``max(0, n)``, over-booked ``max(0, −n)``. An event changes
-one line's ``n``; its moves say by how much, when it was effective, and what the figures need to know of it. `count` is
-used when an event is written and when everything is rebuilt from history.
+An event changes one line's net need; its moves say by how much, when it was effective, and what the figures need to
+know of it. `count` is used when an event is written and when everything is rebuilt from history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.history import LineState
 from autopurchase.domain.order import LineStatus, PurchaseState
 from autopurchase.domain.provider_order import ProviderState
-
-#: parts of the backlog
-PICKABLE, IN_PROGRESS, UNKNOWN, HELD = "pickable", "in progress", "unknown", "held"
-#: cause of a line of which only a part is booked
-PART_BOOKED = "part_booked"
-#: what is recorded of a line whenever it differs from what was known; see `Facts`
-NOW = "now"
-
-_WAITS_FOR_CUSTOMER = frozenset({LineStatus.AWAITING_PAYMENT, LineStatus.PRICE_CONFIRMATION})
-_CLOSED_LATER = frozenset({LineStatus.RETURNED_TO_VENDOR, LineStatus.IMPOSSIBLE_TO_DELIVER})
-_FREE = frozenset({PurchaseState.READY, PurchaseState.PROBLEM})
-_OPEN = _FREE | {PurchaseState.BOOKING}
-_PAID_THERE = frozenset({PurchaseState.BOUGHT, PurchaseState.SENT, PurchaseState.ARRIVED})
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the tables say of a line and its order, beside its history."""
-
-    quantity: int  # pieces sold
-    open_quantity: int  # of these not sent to the customer
-    ratio: int
-    payable: bool
-    order_state: str
-    paid_minor: int
-    refunded_minor: int
-    gone: bool  # the shop took the line out of its order
-    item: bool  # it is known what to buy
-    provider: str
-    seller: str
-    reference: int | None  # fen for a piece when the customer paid
-    paid_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a line stands in the figures. Pieces are those to be bought, ``ratio`` for each one sold."""
-
-    wants: int = 0  # pieces its order asks for, paid in full and not withdrawn
-    quantity: int = 0  # pieces sold, as last known
-    item: bool = False
-    provider: str = ""
-    seller: str = ""
-    reference: int | None = None
-    paid_at: datetime | None = None
-    clock: datetime | None = None  # since when it is ready
-    booked: int = 0
-    bought: int = 0
-    session: int | None = None  # of the booking under way
-    operator: str = ""
-    queued: int = 0  # pieces of the booking under way, and what they should cost
-    goods: int = 0
-    freight: int = 0
-    bound: bool = False
-    booked_at: datetime | None = None
-    bought_at: datetime | None = None
-    unknown_at: datetime | None = None
-    tracked: bool = False
-    attempts: int = 0  # since it was ready, or booked, last
-    again: bool = False  # it was booked before since it is ready
-    last: datetime | None = None  # of its last effect: none comes before it
-
-    def as_json(self) -> dict[str, Any]:
-        """What differs from a line nobody knows."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in found.items()
-            if value != _DEFAULTS[name]
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any] | None) -> Standing:
-        """The reverse of `as_json`."""
-        if not data:
-            return cls()
-        return cls(**_read(data))
-
-
-def _read(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _moment(value) if name in _TIMES else value for name, value in data.items()}
-
-
-def _moment(text: Any) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-_TIMES = frozenset({"paid_at", "clock", "booked_at", "bought_at", "unknown_at", "last"})
-_DEFAULTS = {field.name: field.default for field in fields(Standing)}
+from autopurchase.domain.standing import NOW, PAID_THERE, Standing, moment_of, read, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,77 +53,6 @@ class Move:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """What a line adds to the figures now. ``part``: which part of the backlog; ``cause``: why it is held."""
-
-    part: str = ""
-    cause: str = ""
-    backlog: int = 0
-    unpaid: int = 0
-    excess: int = 0
-
-
-def levels(standing: Standing, state: LineState) -> Levels:
-    """What a line adds to the figures."""
-    need = _wanted(standing, state) - standing.booked
-    part, cause = _part(standing, state) if need > 0 else ("", "")
-    return Levels(part, cause, max(0, need), standing.booked - standing.bought, max(0, -need))
-
-
-def _part(standing: Standing, state: LineState) -> tuple[str, str]:
-    if standing.booked:
-        return HELD, PART_BOOKED
-    if state.purchase is PurchaseState.BOOKING:
-        return (UNKNOWN if state.cause == "unknown_outcome" else IN_PROGRESS), ""
-    if state.purchase is PurchaseState.READY and standing.item:
-        return PICKABLE, ""
-    return HELD, state.cause
-
-
-def _wanted(standing: Standing, state: LineState) -> int:
-    """Pieces that should be bought; of a line that a person moved on without any booking, none."""
-    if state.status is LineStatus.CANCELLED:
-        return 0
-    if state.status in _CLOSED_LATER:
-        return standing.booked
-    if standing.booked:
-        return standing.wants
-    if state.status in _WAITS_FOR_CUSTOMER or state.purchase not in _OPEN:
-        return 0
-    moved_on = state.purchase is PurchaseState.READY and state.status is not LineStatus.PAID
-    return 0 if moved_on else standing.wants
-
-
-def asked(facts: Facts, standing: Standing, purchase: PurchaseState) -> int:
-    """Pieces the order asks for. What is sent to the customer is wanted as long as it is bought for them."""
-    withdrawn = facts.gone or facts.order_state == "cancelled" or facts.refunded_minor >= facts.paid_minor > 0
-    if withdrawn:
-        return 0
-    if purchase in _FREE:
-        return facts.open_quantity * facts.ratio if facts.payable else 0
-    sold = facts.quantity * facts.ratio
-    return max(0, standing.wants + sold - standing.quantity) if standing.wants else sold
-
-
-def news(facts: Facts, standing: Standing, purchase: PurchaseState) -> dict[str, Any]:
-    """What of the facts differs from what is known: kept with the event, so that history alone tells everything."""
-    seen = {
-        "wants": asked(facts, standing, purchase),
-        "quantity": facts.quantity * facts.ratio,
-        "item": facts.item,
-        "provider": facts.provider,
-        "seller": facts.seller,
-        "reference": facts.reference,
-        "paid_at": facts.paid_at,
-    }
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in seen.items()
-        if value != getattr(standing, name)
-    }
-
-
 def count(
     standing: Standing,
     before: LineState,
@@ -249,18 +89,18 @@ class _Counting:
         self.standing, self.before, self.after = standing, before, after
         self.kind, self.data, self.at, self.actor = kind, data, at, actor
         self.moves: list[Move] = []
-        self._need = _wanted(standing, before)
+        self._need = wanted(standing, before)
 
     # what is wanted
 
     def wanted(self) -> None:
         """The line became ready, or is wanted no longer: by a status."""
-        self._change_need(_wanted(self.standing, self.after))
+        self._change_need(wanted(self.standing, self.after))
 
     def learn(self, now: Mapping[str, Any]) -> None:
         """What the tables say has changed."""
-        self.standing = replace(self.standing, **_read(now))
-        self._change_need(_wanted(self.standing, self.after))
+        self.standing = self.standing.but(**read(now))
+        self._change_need(wanted(self.standing, self.after))
 
     def _change_need(self, need: int) -> None:
         was, self._need = self._need, need
@@ -279,17 +119,16 @@ class _Counting:
     def _start_clock(self) -> None:
         """At the payment; when the customer consented to a price, or wants it once more, then."""
         first = self.standing.clock is None and self.before.status is not LineStatus.PRICE_CONFIRMATION
-        known = _moment(self.data.get("clock")) or self.standing.paid_at  # a part of a line waits as long as it did
+        known = moment_of(self.data.get("clock")) or self.standing.paid_at  # a part of a line waits as long as it did
         start = min(known or self.at, self.at) if first else self.at
-        self.standing = replace(self.standing, clock=self._not_before(start), attempts=0, again=False)
+        self.standing = self.standing.but(clock=self._not_before(start), attempts=0, again=False)
 
     # bookings
 
     def queued(self) -> None:
         """An intent was committed."""
         data = self.data
-        self.standing = replace(
-            self.standing,
+        self.standing = self.standing.but(
             session=data.get("session"),
             operator=self.actor,
             queued=int(data.get("pieces", self.standing.wants)),
@@ -301,7 +140,7 @@ class _Counting:
         """The call had no readable outcome."""
         if self.standing.unknown_at is None:
             self._attempt("unknown")
-            self.standing = replace(self.standing, unknown_at=self.at)
+            self.standing = self.standing.but(unknown_at=self.at)
 
     def requeued(self) -> None:
         """Proven not placed."""
@@ -328,7 +167,7 @@ class _Counting:
         if self.standing.booked:
             return
         self.queued()
-        self.standing = replace(self.standing, bound=True)
+        self.standing = self.standing.but(bound=True)
         self._book(self.standing.queued, 0)
 
     def moved(self) -> None:
@@ -337,9 +176,9 @@ class _Counting:
             why = _CLOSED.get(str(self.data.get("reason", "")), "other")
             self._end(self._by_whom("operator") if why == "operator" else why)
             return
-        if self.after.purchase in _PAID_THERE:
+        if self.after.purchase in PAID_THERE:
             self._buy()
-        if self.after.purchase in _PAID_THERE - {PurchaseState.BOUGHT}:
+        if self.after.purchase in PAID_THERE - {PurchaseState.BOUGHT}:
             self._track()
 
     def cancelled(self) -> None:
@@ -355,20 +194,19 @@ class _Counting:
         return otherwise if self.standing.wants else "customer"
 
     def _attempt(self, kind: str, reason: str = "") -> None:
-        self.standing = replace(self.standing, attempts=self.standing.attempts + 1)
+        self.standing = self.standing.but(attempts=self.standing.attempts + 1)
         self._tell(kind, self.at, self.standing.queued, reason=reason, attempt=self.standing.attempts)
 
     def _settle(self, kind: str, reason: str) -> None:
         since = self.standing.unknown_at
         if since is not None:
             self._tell(kind, self.at, self.standing.queued, reason=reason, since=since, settled=True)
-            self.standing = replace(self.standing, unknown_at=None)
+            self.standing = self.standing.but(unknown_at=None)
 
     def _book(self, pieces: int, attempt: int) -> None:
         data, was = self.data, self.standing
         goods = int(data.get("goods_fen", was.goods))
-        self.standing = replace(
-            was,
+        self.standing = was.but(
             booked=pieces,
             booked_at=self.at,
             bought_at=None,
@@ -380,7 +218,7 @@ class _Counting:
             unknown_at=None,
         )
         settled = was.unknown_at
-        self._need = _wanted(self.standing, self.after)
+        self._need = wanted(self.standing, self.after)
         self._add(
             "booked", self.at, pieces, self._need, 0, self._need,
             unpaid=pieces, attempt=attempt, again=was.again, since=settled, settled=settled is not None,
@@ -389,12 +227,11 @@ class _Counting:
     def _buy(self) -> None:
         if not self.standing.booked or self.standing.bought:
             return
-        paid = _moment(self.data.get("paid_at"))
+        paid = moment_of(self.data.get("paid_at"))
         inferred = paid is None or bool(self.data.get("inferred"))
         at = self._not_before(max(paid or self.at, self.standing.booked_at or self.at), effect=False)
         cost = self.standing.goods
-        self.standing = replace(
-            self.standing,
+        self.standing = self.standing.but(
             bought=self.standing.booked,
             bought_at=at,
             goods=int(self.data.get("goods_fen", self.standing.goods)),
@@ -407,9 +244,9 @@ class _Counting:
         if not self.standing.bought or self.standing.tracked:
             return
         start = self.standing.bought_at or self.at
-        at = min(max(_moment(self.data.get("shipped_at")) or self.at, start), self.at)
+        at = min(max(moment_of(self.data.get("shipped_at")) or self.at, start), self.at)
         self._tell("tracked", at, self.standing.bought, since=start)
-        self.standing = replace(self.standing, tracked=True)
+        self.standing = self.standing.but(tracked=True)
 
     def _end(self, reason: str) -> None:
         """The booking ends: its pieces are wanted again, as far as anybody still wants them."""
@@ -418,15 +255,15 @@ class _Counting:
             return
         kind = "refunded" if was.bought else "cancelled"
         need = self._need
-        self.standing = replace(was, booked=0, bought=0)
-        self._need = _wanted(self.standing, self.after)
+        self.standing = was.but(booked=0, bought=0)
+        self._need = wanted(self.standing, self.after)
         if kind == "refunded" and self._need > 0:
-            self.standing = replace(self.standing, clock=self.at, attempts=0, again=False)
+            self.standing = self.standing.but(clock=self.at, attempts=0, again=False)
         since = was.bought_at if was.bought else was.booked_at
         self._add(kind, self.at, was.booked, need, was.booked, self._need, unpaid=was.bought - was.booked,
                   reason=reason, since=since, of=was)  # fmt: skip
-        self.standing = replace(
-            self.standing, session=None, operator="", queued=0, goods=0, freight=0, bound=False, booked_at=None,
+        self.standing = self.standing.but(
+            session=None, operator="", queued=0, goods=0, freight=0, bound=False, booked_at=None,
             bought_at=None, tracked=False,
         )  # fmt: skip
 
@@ -451,7 +288,7 @@ class _Counting:
             excess=max(0, -after) - max(0, -before),
             **more,
         )
-        self.standing = replace(self.standing, last=at)
+        self.standing = self.standing.but(last=at)
 
     def _tell(self, kind: str, at: datetime, pieces: int, *, of: Standing | None = None, **more: Any) -> None:
         held = of or self.standing

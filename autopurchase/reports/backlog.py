@@ -20,8 +20,8 @@ from typing import Any
 
 from autopurchase.domain.causes import CAUSES as KNOWN_CAUSES
 from autopurchase.domain.causes import cause as cause_of
-from autopurchase.domain.counting import HELD, IN_PROGRESS, PICKABLE, UNKNOWN
 from autopurchase.domain.desk import ORPHAN_AGE
+from autopurchase.domain.standing import HELD, IN_PROGRESS, PICKABLE, UNKNOWN
 from autopurchase.reports import ages, sessions, unpaid
 from autopurchase.reports.exact import PROVIDER_CURRENCY, Rates, add_up, exact, rounded, share, yuan
 from autopurchase.reports.model import NOT_ASSIGNED, Basis, Behind, Column, Figure, Filters, Report, Sheet

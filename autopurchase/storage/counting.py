@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from autopurchase.domain.counting import IN_PROGRESS, NOW, UNKNOWN, Facts, Levels, Move, Standing, count, levels, news
+from autopurchase.domain.counting import Move, count
 from autopurchase.domain.history import LineState
 from autopurchase.domain.provider_order import ProviderState
+from autopurchase.domain.standing import IN_PROGRESS, NOW, UNKNOWN, Facts, Levels, Standing, levels, news
 from autopurchase.storage.schema import (
     booking,
     booking_line,
@@ -107,10 +108,12 @@ class Counter:
         known = news(facts_of(row), standing, after.purchase)
         if known and NOW not in data:
             data = {**data, NOW: known}
+        was = self._levels.get(line_id) or levels(standing, before)
         now, moves = count(standing, before, after, kind, data, at=at, actor=actor)
-        self._standings[line_id], self._levels[line_id] = now, levels(now, after)
+        found = levels(now, after)
+        self._standings[line_id], self._levels[line_id] = now, found
         self._moves += [(position, line_id, row["source_id"], move) for move in moves]
-        for key, sums in differences(row["source_id"], (standing, before), (now, after), moves, at):
+        for key, sums in differences(row["source_id"], (standing, was), (now, found), moves, at):
             held = self._deltas.setdefault(key, [0, 0, 0, 0])
             for place, value in enumerate(sums):
                 held[place] += value
@@ -210,8 +213,8 @@ def delta_row(key: Key, sums: Sequence[int]) -> dict[str, Any]:
 
 def differences(
     source_id: int,
-    before: tuple[Standing, LineState],
-    after: tuple[Standing, LineState],
+    before: tuple[Standing, Levels],
+    after: tuple[Standing, Levels],
     moves: Sequence[Move],
     at: datetime,
 ) -> Iterator[tuple[Key, Sequence[int]]]:
@@ -228,9 +231,8 @@ def differences(
         yield from _flow(source_id, move)
 
 
-def _states(source_id: int, standing: Standing, state: LineState) -> Iterator[tuple[Key, Sequence[int]]]:
+def _states(source_id: int, standing: Standing, found: Levels) -> Iterator[tuple[Key, Sequence[int]]]:
     """The sums a line is in: key without its slot, and what it adds."""
-    found = levels(standing, state)
     account = (standing.session or 0, standing.operator)
     place = (source_id, standing.provider)
     price = standing.reference

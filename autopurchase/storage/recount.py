@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
-from autopurchase.domain.counting import NOW, Levels, Move, Standing, count, levels, news
+from autopurchase.domain.counting import Move, count
 from autopurchase.domain.history import LineState, step
+from autopurchase.domain.standing import NOW, Levels, Standing, levels, news
 from autopurchase.storage import counting, tallies
 from autopurchase.storage.counting import FACTS, Key
 from autopurchase.storage.schema import event, line, movement, orders, tally, tally_delta
@@ -113,7 +114,7 @@ def _replay(item: Recounted, events: Sequence[RowMapping], ledger: Mapping[Any, 
             item.enriched[row["id"]] = data
         now, moves = count(item.standing, item.state, after, kind, data, at=row["at"], actor=row["actor"])
         item.moves += [(row["id"], row["at"], move) for move in moves]
-        was, later = (item.standing, item.state), (now, after)
+        was, later = (item.standing, item.levels), (now, levels(now, after))
         for key, sums in counting.differences(item.row["source_id"], was, later, moves, row["at"]):
             held = item.sums.setdefault(key, [0, 0, 0, 0])
             item.sums[key] = [one + other for one, other in zip(held, sums, strict=True)]

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from autopurchase import wiring
 from autopurchase.services import apply
 from autopurchase.services.context import Context
+from autopurchase.storage import orders as order_store
 from autopurchase.storage import plans
-from autopurchase.storage.schema import booking, booking_line, event, line, orders, run, session, source
+from autopurchase.storage.orders import NewLine
+from autopurchase.storage.schema import booking, booking_line, event, line, run, session, source
 from tests.support.world import ME
 
 OTHERS = 100_000
@@ -86,14 +88,15 @@ class _Stock:
         """Write ``count`` lines in orders of five."""
         for start in range(self.made, self.made + count, 5_000):
             numbers = range(start, min(start + 5_000, self.made + count), PER_GROUP)
+            imported = [("imported", {"status": "paid"})]
             with self.ctx.db.write() as tx:
-                tx.execute(sa.insert(orders), [self._order(number) for number in numbers])
-                keys = dict(tx.execute(sa.select(orders.c.external_id, orders.c.id)).tuples().all())
-                rows = [_line(keys[str(n)], n, place) for n in numbers for place in range(1, PER_GROUP + 1)]
-                tx.execute(sa.insert(line), rows)
-                ids = tx.execute(sa.select(line.c.id).where(line.c.order_id >= keys[str(numbers[0])])).scalars()
-                events = [{"line_id": key, "kind": "imported", "data": {"status": "paid"}} for key in ids]
-                tx.execute(sa.insert(event).values(at=NOW, actor="clock", run_id=None), events)
+                keys = order_store.insert_orders(tx, [self._order(number) for number in numbers])
+                new = [
+                    (key, NewLine(_line(number, place), imported, True, NOW))
+                    for key, number in zip(keys, numbers, strict=True)
+                    for place in range(1, PER_GROUP + 1)
+                ]
+                order_store.insert_lines(tx, new, source_id=self.source, at=NOW, actor="clock", run_id=None)
         self.made += count
 
     def _order(self, number: int) -> dict[str, Any]:
@@ -123,13 +126,12 @@ def _add_session(tx: sa.Connection, ctx: Context) -> None:
     tx.execute(sa.insert(session).values(**values))
 
 
-def _line(order_id: int, number: int, place: int) -> dict[str, Any]:
+def _line(number: int, place: int) -> dict[str, Any]:
     return {
-        "order_id": order_id, "line_no": place, "number": f"{number}-{place}", "external_id": f"{number}-{place}",
-        "provider": "taobao", "item_id": str(650_000_000_000 + number), "sku_id": str(place), "title": "Cotton T-shirt",
-        "quantity": 1, "open_quantity": 1, "currency": "USD", "unit_price_minor": 100, "sum_minor": 100,
-        "reference_fen": 650, "seller_id": str(number), "seller_name": "shop", "extras": {}, "status": "paid",
-        "purchase": "ready", "version": 1, "ready": True, "ready_at": NOW, "imported_at": NOW, "changed_at": NOW,
+        "line_no": place, "number": f"{number}-{place}", "external_id": f"{number}-{place}", "provider": "taobao",
+        "item_id": str(650_000_000_000 + number), "sku_id": str(place), "title": "Cotton T-shirt", "quantity": 1,
+        "open_quantity": 1, "ratio": 1, "currency": "USD", "unit_price_minor": 100, "sum_minor": 100,
+        "reference_fen": 650, "seller_id": str(number), "seller_name": "shop", "extras": {},
     }  # fmt: skip
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from autopurchase.domain.counting import NOW
 from autopurchase.domain.errors import AutopurchaseError, BadInput
 from autopurchase.domain.history import LineState, fold
 from autopurchase.domain.money import Money
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.shop import Reject, ShopLine, ShopOrder
+from autopurchase.domain.standing import NOW
 from autopurchase.ports import Field, SourceCheck, SourceManifest
 from autopurchase.services import import_orders, sources
 from autopurchase.services.context import Context
