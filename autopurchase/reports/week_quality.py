@@ -37,6 +37,10 @@ ATTEMPTS = (
     Column("attempts", "Attempts", "lines"),
     Column("share", "Share of the attempts", "share"),
 )
+RELEASES = (
+    Column("what", "What differed"),
+    Column("bookings", "Bookings", "count"),
+)
 HYGIENE = (
     Column("what", "Figure"),  # inferred, assumed, no_reference, not_synced
     Column("label", "Figure"),
@@ -142,6 +146,16 @@ def attempts(data: WeekData) -> Sheet:
         rows.append((_OUTCOMES[kind], reason, label, lines, share(lines, total)))
         opens[place, "attempts"] = data.opens("lines", kind=kind, reason=reason, attempted=True)
     return Sheet("attempts", "What the attempts came to", ATTEMPTS, rows, opens)
+
+
+def releases(data: WeekData) -> Sheet:
+    """What differed of the bookings that were released in the week; one may differ in several ways."""
+    counts: dict[str, int] = {}
+    for evidence in movements.released(data.tx, data.span, data.scope):
+        for what in {str(each.get("what", "")) for each in evidence}:
+            counts[what] = counts.get(what, 0) + 1
+    rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return Sheet("releases", "Released, by what differed", RELEASES, rows)
 
 
 def hygiene(data: WeekData) -> Sheet:

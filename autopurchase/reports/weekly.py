@@ -1,10 +1,10 @@
 """Booked and bought of one ISO week: flow and cohort apart, times, yield, variance, identities, restatements.
 
-Sheets, in the order they are read: ``flow``, ``cohort``, ``times``, ``yield``, ``attempts``, ``variance``, ``margin``,
-``identities``, ``unreconciled``, ``by_source`` … ``by_operator``, ``operators``, ``sessions``, ``sources``,
-``hygiene``, ``restated``; their columns are in the modules that make them. Figures, by name: ``new_ready``, ``booked``,
-``bought``, ``conversion``, ``first_pass``, ``booked_in_time``, ``variance``, ``expiry_loss``, ``over_booked``,
-``residual``.
+Sheets, in the order they are read: ``flow``, ``cohort``, ``times``, ``yield``, ``attempts``, ``releases``,
+``variance``, ``margin``, ``identities``, ``unreconciled``, ``by_source`` … ``by_operator``, ``operators``,
+``sessions``, ``sources``, ``hygiene``, ``restated``; their columns are in the modules that make them. Figures, by name:
+``new_ready``, ``booked``, ``bought``, ``conversion``, ``first_pass``, ``booked_in_time``, ``variance``,
+``expiry_loss``, ``over_booked``, ``residual``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def weekly(
         week_quality.times(data),
         week_quality.yields(data),
         week_quality.attempts(data),
+        week_quality.releases(data),
         week_price.variance(data),
         week_price.margin(data),
         balance,

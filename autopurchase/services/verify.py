@@ -24,7 +24,7 @@ class Difference:
 
 def verify(ctx: Context) -> list[Difference]:
     """Every difference; empty is the only good answer. Reads in one consistent view, memory stays flat."""
-    with ctx.db.read() as tx:
+    with ctx.db.read(steady=True) as tx:
         links = {row["line_id"]: row for row in bookings.live_links(tx)}
         return [
             *_states(tx),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -257,10 +257,10 @@ def releases(connection: Connection, span: Span, scope: Scope) -> tuple[int, int
     return int(hits), int(total)
 
 
-def released(connection: Connection, span: Span, scope: Scope) -> list[Any]:
-    """What differed of the bookings released in the span."""
+def released(connection: Connection, span: Span, scope: Scope) -> list[Sequence[Mapping[str, Any]]]:
+    """What differed of each booking that was released in the span: the evidence."""
     query = select(booking.c.check_found).where(booking.c.id.in_(bookings_of(span, scope, "cancelled", "release")))
-    return [found for found in connection.execute(query).scalars() if found]
+    return [found for found in connection.execute(query).scalars() if isinstance(found, list)]
 
 
 def deadlines(connection: Connection, span: Span, scope: Scope) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from autopurchase.storage.counting import KEY, SUMS, Key
 from autopurchase.storage.schema import tally, tally_delta
 
 _LOCK = 0x74616C6C79  # any fixed number: one process merges at a time on PostgreSQL
-#: rows merged in one transaction
-BATCH = 20_000
+#: rows merged in one transaction: others wait for it on SQLite
+BATCH = 5_000
 #: no slot, no hour: what is summed over all time, or not by hour
 EPOCH = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 #: parts of the backlog, as one part of sums by time
