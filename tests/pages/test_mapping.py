@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from autopurchase.domain.mapping import Target
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.services import import_orders, mapping, rates
-from autopurchase.storage import runs, views
+from autopurchase.storage import notes, views
 from autopurchase.ui.mapping import Product
 from autopurchase.wiring import Workspace
 from tests.support.pages import open_app, sound
@@ -153,7 +153,7 @@ def test_a_mapping_is_removed_with_a_reason(waiting: Workspace) -> None:
     assert lines(waiting)["900-1"]["purchase"] == "problem"
     run = mapping.history(waiting.context, ROOT, "MUG-S")[0].run_id
     with waiting.context.db.read() as connection:
-        assert runs.get(connection, run)["note"] == "wrong item"
+        assert [note["text"] for note in notes.of_runs(connection, [run])] == ["wrong item"]
 
 
 def test_the_search_finds_mappings(waiting: Workspace) -> None:
