@@ -20,9 +20,9 @@ PUBLIC = [
 METHODS = [
     "accept", "amend", "backlog", "bind", "bind_of", "cancel", "cancel_of", "causes", "change_status", "close",
     "comment", "compare", "customer_answered", "demo_pay", "desk", "free_ghost", "home", "import_file",
-    "import_orders", "join", "journal", "leave", "lines", "make_demo", "make_ready", "mapping", "plan", "plan_of",
-    "purchased", "put_right", "rates", "ready", "ready_numbers", "reports", "run", "sessions", "settle", "sources",
-    "split", "status", "sync", "tag", "take_back", "trend", "unbind", "wait", "weekly", "workers", "working",
+    "import_orders", "join", "journal", "leave", "lines", "make_demo", "make_ready", "mapping", "pay_list", "plan",
+    "plan_of", "purchased", "put_right", "rates", "ready", "ready_numbers", "reports", "run", "sessions", "settle",
+    "sources", "split", "status", "sync", "tag", "take_back", "trend", "unbind", "wait", "weekly", "workers", "working",
 ]  # fmt: skip
 
 
