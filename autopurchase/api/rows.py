@@ -31,9 +31,11 @@ NOTE = ("id", "actor", "at", "text", "changed")
 SESSION = (
     "name", "provider", "state", "health", "grade", "account", "used_hour", "hourly_cap", "used_today", "daily_cap",
     "used_amount", "daily_amount", "queued", "room_today", "resting_until", "pause_seconds", "rest_seconds", "strikes",
-    "rate_per_second", "concurrency", "synced_at", "sync_error", "token_expires_at", "base_url",
+    "release_budget", "rate_per_second", "concurrency", "synced_at", "sync_error", "token_expires_at", "base_url",
 )  # fmt: skip
-SESSION_HIDDEN = ("pause_seconds", "rest_seconds", "strikes", "rate_per_second", "concurrency", "base_url")
+SESSION_HIDDEN = (
+    "pause_seconds", "rest_seconds", "strikes", "release_budget", "rate_per_second", "concurrency", "base_url",
+)  # fmt: skip
 
 
 def session_row(view: SessionView) -> dict[str, Any]:

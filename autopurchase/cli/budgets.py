@@ -14,7 +14,7 @@ from autopurchase.services import sessions
 
 _SHOWN = (
     "name", "used_hour", "hourly_cap", "used_today", "daily_cap", "used_amount", "daily_amount", "room_today",
-    "resting_until", "pause_seconds", "rest_seconds", "strikes", "rate_per_second", "concurrency",
+    "resting_until", "pause_seconds", "rest_seconds", "strikes", "release_budget", "rate_per_second", "concurrency",
 )  # fmt: skip
 
 
@@ -26,6 +26,7 @@ _SHOWN = (
 @click.option("--pause-seconds", type=float, help="Least time between two bookings.")
 @click.option("--rest-seconds", type=float, help="The first rest after the marketplace said too much; it doubles.")
 @click.option("--strikes", type=int, help="Throttled answers in a row that end in a rest.")
+@click.option("--release-budget", type=int, help="Releases a day of what was not placed as planned; 0: ask a person.")
 @click.option("--rate-per-second", type=float, help="Calls a second.")
 @click.option("--concurrency", type=int, help="Calls at once.")
 @json_option

@@ -33,13 +33,14 @@ _NUMBERS: dict[str, Callable[[Any], float | int]] = {
     "pause_seconds": float,
     "rest_seconds": float,
     "strikes": int,
+    "release_budget": int,
     "settle_seconds": float,
     "timeout_seconds": float,
 }
 #: columns of another name than their key
 _COLUMNS = {"daily_amount": "daily_amount_fen", "strikes": "rest_after"}
-#: those that may be 0: no bound
-_UNBOUNDED = frozenset({"hourly_cap", "daily_cap", "daily_amount", "pause_seconds"})
+#: those that may be 0: no bound (of releases: none)
+_UNBOUNDED = frozenset({"hourly_cap", "daily_cap", "daily_amount", "pause_seconds", "release_budget"})
 #: what can be changed after a session was added
 LIMITS = tuple(name for name in _NUMBERS if name not in ("settle_seconds", "timeout_seconds"))
 #: rules of ours that a session's settings may hold beside the provider's own
@@ -74,6 +75,7 @@ class SessionView:
     rate_per_second: float
     concurrency: int
     settle_seconds: float
+    release_budget: int  # releases a day of what was not placed as planned
     synced_at: datetime | None
     sync_error: str
     checked_at: datetime | None
@@ -355,7 +357,8 @@ def enable(ctx: Context, actor: Actor, name: str) -> None:
 def set_limits(ctx: Context, actor: Actor, name: str, **limits: Any) -> None:
     """Change some of `LIMITS`; what waits for another limit is looked at anew. Raises BadInput.
 
-    Caps, amount and pause may be 0: no bound. ``daily_amount`` is in CNY, ``strikes`` are throttled answers.
+    Caps, amount and pause may be 0: no bound. ``daily_amount`` is in CNY, ``strikes`` are throttled answers, and with
+    a ``release_budget`` of 0 a person decides about everything that was not placed as planned.
     """
     actor.require(Role.ADMINISTRATOR)
     if unknown := sorted(set(limits) - set(LIMITS)):

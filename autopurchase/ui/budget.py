@@ -130,6 +130,13 @@ def limits_form(person: Person, view: SessionView) -> None:
                 help=_("After the marketplace refused for a limit or a risk; twice as long each time in a row"),
             )
             st.number_input(_("Throttled answers before a rest"), 1, 100, bounds.rest_after, key=f"strikes-{key}")
+        st.number_input(
+            _("Releases a day of what was not placed as planned (0: ask a person)"),
+            0,
+            10_000,
+            view.release_budget,
+            key=f"release-{key}",
+        )
         st.form_submit_button(_("Save"), type="primary", on_click=_save, args=(person, key, view.name))
 
 
@@ -143,6 +150,7 @@ _FIELDS: Mapping[str, str] = {
     "concurrency": "many",
     "rest_seconds": "rest",
     "strikes": "strikes",
+    "release_budget": "release",
 }
 
 

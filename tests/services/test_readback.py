@@ -132,3 +132,25 @@ def test_an_order_that_is_not_shown_yet_waits(world: World) -> None:
     assert read_back(world, "taobao") == {"waiting": 1}
     assert read_back(world, "taobao") == {}, "not asked again at once"
     assert world.states() == {("booked", "")}
+
+
+def test_the_worker_releases_by_itself_what_was_placed_too_dear(tmp_path: Path, market: Sandbox) -> None:
+    """Both markets, no hand: booked dearer than planned, seen, cancelled, and its lines held with the evidence."""
+    with open_world(tmp_path, f"sqlite:///{tmp_path / 'autopurchase.db'}", market) as world:
+        market.control("faults", rules=[{"kind": "price_change", "percent": 30, "on": "create"}])
+        numbers = {provider: world.ready(provider, 1) for provider in world.sessions}
+        worker = world.worker()
+        try:
+            for provider, mine in numbers.items():
+                world.book(provider, mine)
+            done = {("problem", "released")}
+            wait_until(lambda: world.states() == done, timeout=60, what="releases", every=0.3)
+        finally:
+            worker.stop()
+            market.control("faults", rules=[])
+        assert {order["status"] for order in world.orders()} == {"closed"}
+        assert checks(world) == ["released", "released"]
+        runs = world.rows(sa.select(schema.run).where(schema.run.c.kind == "release"))
+        assert [run["state"] for run in runs] == ["done", "done"]
+        assert {each["what"] for row in world.bookings() for each in row["check_found"]} >= {"price"}
+        assert verify(world.ctx) == []
