@@ -24,8 +24,11 @@ ACTS: dict[str, str] = {
     "compare": "Compare, then accept or cancel",
     "settle": "Settle",
     "session": "Put the session right",
+    "elsewhere": "Book through another session",
     "person": "Ask a person",
 }
+#: acts that have to come before the line is planned again: without them the plan would say the same
+_FIRST = frozenset({"choose", "ready", "compare", "session", "elsewhere", "person"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ _REMEDIES: dict[str, tuple[str, str]] = {
     "our_bug": ("person", "defect of the program"),
     # only ever said of lines that a plan left out
     "drifted": ("again", "changed meanwhile"),
-    "wrong_session": ("again", "of another marketplace"),
+    "wrong_session": ("elsewhere", "of another marketplace"),
 }
 #: causes that lie with the purchasing account, whatever the line: all lines of a session are one case
 OF_SESSION = frozenset(
@@ -105,13 +108,14 @@ def unexplained(code: str) -> bool:
     return code in UNEXPLAINED or (code not in CAUSES and code not in _REMEDIES)
 
 
-def may_retry(code: str, line: Mapping[Any, Any], *, session_works: bool) -> bool:
+def may_retry(code: str, line: Mapping[Any, Any], *, session_works: bool, untouched: bool = False) -> bool:
     """Whether a line that was not booked because of ``code`` may be planned again through the same session.
 
     ``line``: as it is now (``ready``, ``purchase``, ``cause``). It may when it is ready again, for then whatever its
     cause asked for was done, and the session books; a line held for its price may, once its new price is accepted.
+    ``untouched``: a plan left it out, and nothing about it has changed since.
     """
-    if code in UNDECIDED or not session_works:
+    if code in UNDECIDED or not session_works or (untouched and remedy(code).act in _FIRST):
         return False
     held_for_price = line["purchase"] == "problem" and line["cause"] == code == "price_changed"
     return bool(line["ready"]) or held_for_price

@@ -23,6 +23,7 @@ from autopurchase.storage import causes as stored
 from autopurchase.storage import runs, sessions
 from autopurchase.storage.database import Connection, Row
 
+_LEFT_OUT = {"state": "left_out", "booking_id": None}
 #: different words of one bucket that are kept
 _MOST_WORDS = 20
 #: causes whose retry takes an option of the plan that nobody wants by the way
@@ -108,9 +109,8 @@ def of_run(ctx: Context, actor: Actor, run_id: int) -> Causes:
         run = runs.get(tx, run_id)
         if run["kind"] != "book":
             return Causes((), 0, 0)
-        name = sessions.get(tx, run["session_id"])["name"]
         entries = [dict(row) for row in stored.of_run(tx, run_id)]
-        entries += [_left_out(line, name) for line in stored.left_out(tx, run_id)]
+        entries += [{**line, **_LEFT_OUT} for line in stored.left_out(tx, run_id)]
         return _grouped(ctx, tx, entries)
 
 
@@ -119,8 +119,7 @@ def since(ctx: Context, actor: Actor, moment: datetime) -> Causes:
     actor.require(Role.VIEWER)
     with ctx.db.read() as tx:
         entries = [dict(row) for row in stored.since(tx, moment)]
-        for name, left in stored.left_out_since(tx, moment):
-            entries += [_left_out(line, name) for line in left]
+        entries += [{**line, **_LEFT_OUT} for line in stored.left_out_since(tx, moment)]
         found = _grouped(ctx, tx, entries)
     return replace(found, rows=tuple(replace(row, numbers=(), retry=()) for row in found.rows))
 
@@ -189,10 +188,6 @@ def _free(ctx: Context, actor: Actor, numbers: Iterable[str], reason: str) -> No
         lines.make_ready(ctx, actor, held, reason)
 
 
-def _left_out(line: Mapping[str, Any], session: str) -> dict[str, Any]:
-    return {**line, "state": "left_out", "booking_id": None, "session": session}
-
-
 def _grouped(ctx: Context, tx: Connection, entries: Sequence[Mapping[str, Any]]) -> Causes:
     """Entries (number, state, cause, sentence, booking_id, session) as rows by cause."""
     accounts, now = {row["name"]: row for row in sessions.listing(tx)}, ctx.now()
@@ -209,7 +204,12 @@ def _grouped(ctx: Context, tx: Connection, entries: Sequence[Mapping[str, Any]])
         free = tuple(
             number
             for number, entry in group.items()
-            if may_retry(code, standing[number], session_works=_works(accounts[entry["session"]], now))
+            if may_retry(
+                code,
+                standing[number],
+                session_works=_works(accounts[entry["session"]], now),
+                untouched=entry["state"] == "left_out" and standing[number]["changed_at"] <= entry["seen_at"],
+            )
         )
         under_way = sum(standing[number]["booking_id"] is not None for number in group)
         row = CauseRow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,30 +45,45 @@ def _not_booked() -> Select[Any]:
     )
 
 
-def left_out(connection: Connection, run_id: int) -> list[Mapping[str, Any]]:
-    """Lines that the run's plan left out: number, cause, sentence."""
-    query = select(plan.c.body["left_out"]).where(plan.c.run_id == run_id)
-    return list(connection.execute(query).scalar() or [])
+def left_out(connection: Connection, run_id: int) -> list[dict[str, Any]]:
+    """Lines that the run's plan left out: number, cause, sentence, session, seen_at (when the plan was made)."""
+    return _left_out(connection, plan.c.run_id == run_id)
 
 
-def left_out_since(connection: Connection, moment: datetime) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """The same of every plan booked since a moment, with the session it was made for."""
-    query = (
-        select(session.c.name, plan.c.body["left_out"])
-        .select_from(run)
-        .join(plan, plan.c.run_id == run.c.id)
-        .join(session, run.c.session_id == session.c.id)
-        .where(*_runs_since(moment))
-    )
-    return [(name, list(lines or [])) for name, lines in connection.execute(query)]
+def left_out_since(connection: Connection, moment: datetime) -> list[dict[str, Any]]:
+    """The same of every plan booked since a moment."""
+    return _left_out(connection, plan.c.run_id.in_(select(run.c.id).where(*_runs_since(moment))))
+
+
+def _left_out(connection: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
+    query = select(session.c.name, plan.c.ready_at, plan.c.body["left_out"]).join_from(plan, session).where(which)
+    return [
+        {**each, "session": name, "seen_at": seen_at}
+        for name, seen_at, lines in connection.execute(query)
+        for each in lines or []
+    ]
+
+
+_STANDING = (
+    line.c.number,
+    line.c.ready,
+    line.c.purchase,
+    line.c.cause,
+    line.c.booking_id,
+    line.c.version,
+    line.c.changed_at,
+    line.c.provider,
+    line.c.currency,
+    line.c.sum_minor,
+    line.c.status,
+)
 
 
 def standing(connection: Connection, numbers: Iterable[str]) -> dict[str, RowMapping]:
-    """Lines as they are now: number -> ready, purchase, cause, booking_id."""
-    columns = (line.c.number, line.c.ready, line.c.purchase, line.c.cause, line.c.booking_id, line.c.version)
+    """Lines as they are now, by number."""
     found: dict[str, RowMapping] = {}
     for part in chunks(sorted(set(numbers))):
-        for row in connection.execute(select(*columns).where(line.c.number.in_(part))).mappings():
+        for row in connection.execute(select(*_STANDING).where(line.c.number.in_(part))).mappings():
             found[row["number"]] = row
     return found
 

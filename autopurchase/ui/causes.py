@@ -10,10 +10,11 @@ from autopurchase.domain.remedies import ACTS, OF_SESSION, remedy
 from autopurchase.domain.roles import Role
 from autopurchase.services import causes
 from autopurchase.services.causes import CauseRow, Causes
-from autopurchase.ui import drawer, feedback, guard
+from autopurchase.storage import causes as stored
+from autopurchase.ui import drawer, feedback, guard, ready
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, plural, when
-from autopurchase.ui.workspace import context
+from autopurchase.ui.workspace import context, reading
 
 READY, SESSIONS = "pages/operate/ready.py", "pages/admin/sessions.py"
 DESK = "pages/operate/desk.py"
@@ -27,6 +28,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "settle": (DESK, "gavel"),
     "reauthorise": (SESSIONS, "key"),
     "session": (SESSIONS, "key"),
+    "elsewhere": (READY, "swap_horiz"),
 }
 #: cause -> the kind of rows it makes on the desk
 _KINDS = {"unknown_outcome": "unknown", "differs": "differs", "price_raised": "price_raised"}
@@ -149,7 +151,23 @@ def _act(person: Person, row: CauseRow, run_id: int) -> None:
         words = plural("{n} may be planned again", "{n} may be planned again", row.retryable)
         st.page_link(READY, label=words, icon=":material/replay:", query_params={"ready_cause": row.code})
     elif row.act in _PLACES and operator and row.lines > row.later:
-        _link(person, row)
+        if run_id and _PLACES[row.act][0] == READY:
+            _pick(row, run_id)
+        else:
+            _link(person, row)
+
+
+def _pick(row: CauseRow, run_id: int) -> None:
+    """A button that opens these lines where the act is done, picked: the held ones, or else those that are ready."""
+    icon = f":material/{_PLACES[row.act][1]}:"
+    if not st.button(_(ACTS[row.act]), icon=icon, key=f"go-{run_id}-{row.code}", type="tertiary"):
+        return
+    with reading() as connection:
+        lines = stored.standing(connection, row.numbers)
+    held = {number: ready.pick(each) for number, each in lines.items() if each["purchase"] == "problem"}
+    free = {number: ready.pick(each) for number, each in lines.items() if each["ready"]}
+    ready.open_picked(held or free, held=bool(held))
+    st.switch_page(READY, query_params={"ready_lines": "held"} if held else {})
 
 
 def _link(person: Person, row: CauseRow) -> None:

@@ -136,6 +136,12 @@ def _switch(held: bool) -> None:
         picking.set_picks(NAME, {})
 
 
+def open_picked(picked: Mapping[str, Pick], *, held: bool) -> None:
+    """Have these lines picked when the page is opened next, among the held or the ready ones."""
+    st.session_state["ready.held"] = held
+    picking.set_picks(NAME, dict(picked))
+
+
 def _pages(count: int, size: int) -> int:
     return max(1, -(-min(count, views.CAP) // size))
 

@@ -75,15 +75,30 @@ def test_refused_lines_that_are_ready_again_are_planned_again(full: Workspace) -
     assert plan.read(full.context, app.session_state[drawer.OPEN]).params["lines"] == held
 
 
-def test_a_new_price_is_accepted_for_just_these_lines(full: Workspace) -> None:
-    run = run_of(full, "book")
-    with full.context.db.write() as tx:
-        number = cells.again(tx, run)[0]["number"]
+def recause(workspace: Workspace, run: int, cause: str) -> str:
+    """Let one line of the run have been refused for another cause; its number."""
+    with workspace.context.db.write() as tx:
+        number = str(cells.again(tx, run)[0]["number"])
         line = tx.execute(sa.select(schema.line.c.id).where(schema.line.c.number == number)).scalar_one()
-        data = {"booking": 1, "cause": "price_changed", "sentence": "Costs more."}
+        data = {"booking": 1, "cause": cause, "sentence": "No."}
         events = sa.update(schema.event).where(schema.event.c.line_id == line, schema.event.c.run_id == run)
         tx.execute(events.where(schema.event.c.kind == "booking_refused").values(data=data))
-        tx.execute(sa.update(schema.line).where(schema.line.c.id == line).values(cause="price_changed"))
+        tx.execute(sa.update(schema.line).where(schema.line.c.id == line).values(cause=cause))
+    return number
+
+
+def test_the_way_to_where_a_configuration_is_chosen_takes_the_lines_along(full: Workspace) -> None:
+    run = run_of(full, "book")
+    number = recause(full, run, "sku_mismatch")
+    app = open_journal(run=str(run))
+    sound(app.button(key=f"go-{run}-sku_mismatch").click().run())
+    assert set(app.session_state["ready.picks"]) == {number}
+    assert app.query_params["ready_lines"] == "held"
+
+
+def test_a_new_price_is_accepted_for_just_these_lines(full: Workspace) -> None:
+    run = run_of(full, "book")
+    number = recause(full, run, "price_changed")
     app = open_journal(run=str(run))
     app.button(key=f"retry-{run}-price_changed-").click().run()
     made = plan.read(full.context, app.session_state[drawer.OPEN]).params

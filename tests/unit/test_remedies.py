@@ -42,7 +42,24 @@ def test_a_cause_that_is_not_listed_is_unexplained_and_needs_a_person() -> None:
         ("session_expired", READY, False, False),
         ("session_expired", READY, True, True),
         ("unknown_outcome", READY, True, False),
+        ("unknown_outcome", HELD, True, False),
     ],
 )
 def test_what_may_be_booked_again(code: str, line: dict[str, object], works: bool, may: bool) -> None:
     assert may_retry(code, line, session_works=works) is may
+
+
+@pytest.mark.parametrize(
+    ("code", "may"),
+    [
+        ("sku_mismatch", False),
+        ("wrong_session", False),
+        ("price_changed", True),
+        ("partial_stock", True),
+        ("drifted", True),
+    ],
+)
+def test_what_a_plan_left_out_needs_its_act_first(code: str, may: bool) -> None:
+    """Planned again as it is, another configuration would still be wrong; a price, once accepted, would not."""
+    assert may_retry(code, READY, session_works=True, untouched=True) is may
+    assert may_retry(code, READY, session_works=True) is True
