@@ -114,7 +114,9 @@ class _Counting:
         self._add(kind, at, abs(need - was), was, self.standing.booked, need)
 
     def _starts(self, was: int) -> bool:
-        return was == 0 and not self.standing.booked
+        """Nothing of it was wanted before; or it was bound unpaid, and only now is more wanted than bound."""
+        never = self.standing.clock is None and self._need > self.standing.booked
+        return (was == 0 and not self.standing.booked) or never
 
     def _start_clock(self) -> None:
         """At the payment; when the customer consented to a price, or wants it once more, then."""
@@ -204,23 +206,24 @@ class _Counting:
             self.standing = self.standing.but(unknown_at=None)
 
     def _book(self, pieces: int, attempt: int) -> None:
+        """What is booked is wanted, whatever its order's status was: that comes first."""
         data, was = self.data, self.standing
-        goods = int(data.get("goods_fen", was.goods))
-        self.standing = was.but(
+        need = wanted(was.but(booked=pieces), self.after)
+        self._change_need(need)
+        settled = was.unknown_at
+        self.standing = self.standing.but(
             booked=pieces,
             booked_at=self.at,
             bought_at=None,
             tracked=False,
-            goods=goods,
+            goods=int(data.get("goods_fen", was.goods)),
             freight=int(data.get("freight_fen", 0)),
             attempts=0,
             again=True,
             unknown_at=None,
         )
-        settled = was.unknown_at
-        self._need = wanted(self.standing, self.after)
         self._add(
-            "booked", self.at, pieces, self._need, 0, self._need,
+            "booked", self.at, pieces, need, 0, need,
             unpaid=pieces, attempt=attempt, again=was.again, since=settled, settled=settled is not None,
         )  # fmt: skip
 
@@ -257,7 +260,7 @@ class _Counting:
         need = self._need
         self.standing = was.but(booked=0, bought=0)
         self._need = wanted(self.standing, self.after)
-        if kind == "refunded" and self._need > 0:
+        if self._need > 0 and (kind == "refunded" or was.clock is None):
             self.standing = self.standing.but(clock=self.at, attempts=0, again=False)
         since = was.bought_at if was.bought else was.booked_at
         self._add(kind, self.at, was.booked, need, was.booked, self._need, unpaid=was.bought - was.booked,
