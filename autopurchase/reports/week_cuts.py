@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from autopurchase.reports import week_price, week_quality
 from autopurchase.reports.exact import PROVIDER_CURRENCY, percentile, share, yuan
 from autopurchase.reports.model import Behind, Column, Sheet
-from autopurchase.reports.week_data import Opens, Row, WeekData
+from autopurchase.reports.week_data import Moment, Opens, Row, WeekData
 from autopurchase.reports.week_flow import fates
 from autopurchase.storage import movements, standing
 
@@ -59,28 +59,51 @@ SOURCES = (
 #: fewer pieces than these are shown, not ranked
 RANKED = 20
 #: price bands of a piece in fen, for the mix of an operator
-_BANDS = ((5_000, "< 50"), (20_000, "50–200"), (None, "> 200"))
+_BOUNDS = (5_000, 20_000)
+_BANDS = ("< 50", "50–200", "> 200")
 Groups = dict[str, list[Row]]
 
 
 def grouped(rows: Iterable[Row], dimension: str, data: WeekData) -> Groups:
     """Rows by what they are cut by."""
-    found: Groups = {}
-    key_of = data.key_of(dimension)
+    column, called = data.key_of(dimension)
+    found: dict[Any, list[Row]] = {}
     for row in rows:
-        found.setdefault(key_of(row), []).append(row)
-    return found
+        found.setdefault(row[column], []).append(row)
+    return _called(found, called)
+
+
+def _moments_by(dimension: str, data: WeekData) -> dict[str, list[Moment]]:
+    """The same of durations."""
+    column, called = data.key_of(dimension)
+    place = len(_BEFORE_DIMS) + movements.DIMS.index(column)
+    found: dict[Any, list[Moment]] = {}
+    for row in data.moments:
+        found.setdefault(row[place], []).append(row)
+    return _called(found, called)
+
+
+_BEFORE_DIMS = ("kind", "again", "seconds", "waited", "pieces")
+
+
+def _called(found: Mapping[Any, list[Any]], called: Callable[[Any], str]) -> dict[str, list[Any]]:
+    """By what they are called; two that are called the same are one."""
+    named: dict[str, list[Any]] = {}
+    for value, rows in found.items():
+        named.setdefault(called(value), []).extend(rows)
+    return named
 
 
 def cut(data: WeekData, dimension: str) -> Sheet:
     """One row each, the most booked first; nobody's too."""
     cube = movements.by_seller(data.tx, data.span, data.scope) if dimension == "seller" else data.cube
-    sums, details = grouped(cube, dimension, data), grouped(data.details, dimension, data)
-    cohorts = grouped(data.cohort, dimension, data)
+    sums, moments = grouped(cube, dimension, data), _moments_by(dimension, data)
+    cohorts, prices = grouped(data.cohort, dimension, data), grouped(data.prices, dimension, data)
     labels = movements.seller_names(data.tx, data.span, data.scope) if dimension == "seller" else {}
     found = []
     for key in sums.keys() | cohorts.keys():
-        cells = _cells(data, sums.get(key, []), details.get(key, []), cohorts.get(key, []))
+        found_of = sums.get(key, []), moments.get(key, []), prices.get(key, []), cohorts.get(key, [])
+        cells = _cells(data, *found_of)
         found.append((key, labels.get(key, key), *cells))
     found.sort(key=lambda row: (-row[3], row[0]))
     opens: Opens = {}
@@ -90,11 +113,13 @@ def cut(data: WeekData, dimension: str) -> Sheet:
     return Sheet(f"by_{dimension}", f"By {dimension}", columns, found, opens)
 
 
-def _cells(data: WeekData, sums: list[Row], details: list[Row], cohort: list[Row]) -> tuple[Any, ...]:
+def _cells(
+    data: WeekData, sums: list[Row], moments: list[Moment], prices: list[Row], cohort: list[Row]
+) -> tuple[Any, ...]:
     by_kind = {kind: data.sum(row for row in sums if row["kind"] == kind) for kind in _KINDS}
     pieces, _, _ = fates(cohort)
     booked = sum(pieces.values())
-    variance = week_price.sum_up(details, data.rates).variance
+    variance = week_price.sum_up(prices, data.rates).variance
     seller = sum(row["pieces"] for row in sums if row["kind"] == "cancelled" and row["reason"] == "seller")
     return (
         by_kind["ready"].backlog + by_kind["refunded"].backlog,
@@ -106,7 +131,7 @@ def _cells(data: WeekData, sums: list[Row], details: list[Row], cohort: list[Row
         by_kind["refunded"].pieces,
         share(pieces["bought"], booked),
         share(pieces["expired"], booked),
-        *(percentile(week_quality.durations(details, what), 50) for what in _MEDIANS),
+        *(percentile(week_quality.durations(moments, what), 50) for what in _MEDIANS),
         data.money(variance),
         seller,
         by_kind["booked"].pieces >= RANKED,
@@ -138,7 +163,8 @@ def _opens(data: WeekData, place: int, key: Mapping[str, str]) -> Opens:
 
 def operators(data: WeekData) -> Sheet:
     """What operators booked, with the mix beside it: people are not ranked on raw counts."""
-    sums, details = grouped(data.cube, "operator", data), grouped(data.details, "operator", data)
+    sums, prices = grouped(data.cube, "operator", data), grouped(data.prices, "operator", data)
+    bands = grouped(movements.bands(data.tx, data.span, data.scope, _BOUNDS), "operator", data)
     cohorts = grouped(data.cohort, "operator", data)
     overrides = movements.overrides(data.tx, data.span)
     rows: list[tuple[Any, ...]] = []
@@ -147,7 +173,6 @@ def operators(data: WeekData) -> Sheet:
         booked = data.sum(row for row in sums.get(name, []) if row["kind"] == "booked")
         hits, first = week_quality.first_pass(sums.get(name, []))
         undone = sum(row["pieces"] for row in cohorts[name] if row["undone"])
-        mine = [row for row in details.get(name, []) if row["kind"] == "booked"]
         place, where = len(rows), {"week": data.week.name, "operator": name}
         opens[place, "booked"] = data.opens("pieces", kind="booked", operator=name)
         opens[place, "value"] = data.opens("amount", kind="booked", operator=name)
@@ -158,23 +183,22 @@ def operators(data: WeekData) -> Sheet:
         )
         rows.append(
             (name, booked.pieces, data.money(booked.value), share(hits, first), undone, share(undone, booked.pieces),
-             overrides.get(name, 0), data.money(week_price.sum_up(mine, data.rates).variance), _mix(mine))
+             overrides.get(name, 0), data.money(week_price.sum_up(prices.get(name, []), data.rates).variance),
+             _mix(bands.get(name, [])))
         )  # fmt: skip
     return Sheet("operators", "Operators", OPERATORS, rows, opens)
 
 
 def _mix(rows: list[Row]) -> str:
     """``taobao 60 %, alibaba1688 40 %; < 50: 30 %, 50–200: 70 %`` of the pieces; prices in CNY."""
-    total = sum(row["pieces"] for row in rows)
+    total = sum(int(row["pieces"]) for row in rows)
     providers: dict[str, int] = {}
-    bands: dict[str, int] = {}
+    found: dict[str, int] = {}
     for row in rows:
-        providers[row["provider"]] = providers.get(row["provider"], 0) + row["pieces"]
-        price = (row["goods_fen"] or 0) / row["pieces"]
-        band = next(label for bound, label in _BANDS if bound is None or price < bound)
-        bands[band] = bands.get(band, 0) + row["pieces"]
+        providers[row["provider"]] = providers.get(row["provider"], 0) + int(row["pieces"])
+        found[_BANDS[row["band"]]] = found.get(_BANDS[row["band"]], 0) + int(row["pieces"])
     told = [f"{name} {100 * count // total} %" for name, count in sorted(providers.items(), key=lambda i: -i[1])]
-    priced = [f"{label}: {100 * bands[label] // total} %" for _, label in _BANDS if label in bands]
+    priced = [f"{label}: {100 * found[label] // total} %" for label in _BANDS if label in found]
     return "; ".join(part for part in (", ".join(told), ", ".join(priced)) if part)
 
 

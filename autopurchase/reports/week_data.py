@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from autopurchase.storage.movements import Span
 from autopurchase.storage.scopes import Names, Scope
 
 Row = Mapping[Any, Any]
+Moment = Sequence[Any]
 Opens = dict[tuple[int, str], Behind]
 
 
@@ -66,9 +67,14 @@ class WeekData:
         return [_whole(row) for row in movements.cube(self.tx, self.span, self.scope)]
 
     @cached_property
-    def details(self) -> list[Row]:
-        """What was booked, bought and tracked, one by one."""
-        return [dict(row) for row in movements.details(self.tx, self.span, self.scope)]
+    def moments(self) -> Sequence[Moment]:
+        """Durations of what was booked, bought and tracked: `movements.moments`."""
+        return movements.moments(self.tx, self.span, self.scope)
+
+    @cached_property
+    def prices(self) -> list[Row]:
+        """What was booked, summed by the days whose rates count, and by what can be cut by."""
+        return [*movements.prices(self.tx, self.span, self.scope)]
 
     @cached_property
     def cohort(self) -> list[Row]:
@@ -103,17 +109,20 @@ class WeekData:
         """Movements of this week behind a number."""
         return Behind("moves", measure, {"week": self.week.name, **where})
 
-    def key_of(self, dimension: str) -> Callable[[Row], str]:
-        """What tells by what a movement is cut."""
-        sources, sessions = self.names.source, self.names.session
-        told: Mapping[str, Callable[[Row], str]] = {
-            "source": lambda row: sources(row["source_id"]),
-            "provider": lambda row: row["provider"] or NOT_ASSIGNED,
-            "session": lambda row: sessions(row["session_id"]),
-            "seller": lambda row: row["seller_id"] or NOT_ASSIGNED,
-            "operator": lambda row: row["operator"] or NOT_ASSIGNED,
+    def key_of(self, dimension: str) -> tuple[str, Callable[[Any], str]]:
+        """The column that tells by what a movement is cut, and what its values are called."""
+        told: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+            "source": ("source_id", self.names.source),
+            "provider": ("provider", _named),
+            "session": ("session_id", self.names.session),
+            "seller": ("seller_id", _named),
+            "operator": ("operator", _named),
         }
         return told[dimension]
+
+
+def _named(value: str) -> str:
+    return value or NOT_ASSIGNED
 
 
 def _whole(row: Row) -> Row:

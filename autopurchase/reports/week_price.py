@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -63,7 +63,6 @@ class Variance:
     pieces: int = 0
     no_reference: int = 0
     no_rate: int = 0
-    bought: int = 0
 
     @property
     def drift(self) -> Decimal:
@@ -104,31 +103,19 @@ def _parts(goods_fen: int, reference_fen: int, freight_fen: int, before: Decimal
 
 
 def sum_up(rows: Iterable[Row], rates: Rates) -> Variance:
-    """The variance of some booked and bought movements: whole fen are added up by the days whose rates they have."""
+    """The variance of what was booked, of rows of `movements.prices`: whole fen by the days whose rates they have."""
     found = Variance()
     booked: dict[tuple[str, str], list[int]] = {}
-    bought: dict[date, list[int]] = {}
     for row in rows:
-        if row["kind"] == "booked" and row["reference_fen"] is None:
+        if row["blind"]:
             found.no_reference += row["pieces"]
-        elif row["kind"] == "booked":
-            fen = (row["goods_fen"], row["reference_fen"], row["freight_fen"])
-            _add(booked, (row["ref_day"], row["day"]), row["pieces"], *fen)
-        elif row["kind"] == "bought" and row["booked_fen"] is not None and row["booked_at"] is not None:
-            _add(bought, row["booked_at"].date(), row["pieces"], row["goods_fen"] - row["booked_fen"])
+            continue
+        held = booked.setdefault((row["ref_day"], row["day"]), [0, 0, 0, 0])
+        for place, name in enumerate(("pieces", "goods_fen", "reference_fen", "freight_fen")):
+            held[place] += row[name]
     for (before, then), sums in booked.items():
         _booked(found, sums, rates.on(before), rates.on(then))
-    for day, (pieces, change) in bought.items():
-        worth = rates.value(change, day.isoformat())
-        if worth is not None:
-            found.after_booking += worth
-            found.bought += pieces
     return found
-
-
-def _add(sums: dict[Any, list[int]], key: Any, *values: int) -> None:
-    held = sums.get(key)
-    sums[key] = [one + other for one, other in zip(held, values, strict=True)] if held else list(values)
 
 
 def _booked(found: Variance, sums: list[int], before: Decimal | None, then: Decimal | None) -> None:
@@ -153,9 +140,11 @@ def after_booking(row: Row, rates: Rates) -> Decimal | None:
 
 def variance(data: WeekData) -> Sheet:
     """The parts of the variance; when rounded ones do not add up, the total is right and the sheet says so."""
-    found = sum_up(data.details, data.rates)
+    found = sum_up(data.prices, data.rates)
+    for booked_at, fen in movements.dearer(data.tx, data.span, data.scope):
+        found.after_booking += data.rates.value(fen, booked_at.date().isoformat()) or 0
     names = ("reference", "booked", "variance", "price", "currency", "freight", "drift", "after_booking")
-    counted = {"after_booking": found.bought}
+    counted = {"after_booking": data.of("bought").pieces}
     rows: list[tuple[Any, ...]] = []
     opens: Opens = {}
     for name in names:

@@ -9,7 +9,7 @@ from typing import Any
 from autopurchase.domain.causes import cause as cause_of
 from autopurchase.reports.exact import percentile, share
 from autopurchase.reports.model import Behind, Column, Sheet
-from autopurchase.reports.week_data import Opens, Row, WeekData, judged_in
+from autopurchase.reports.week_data import Moment, Opens, Row, WeekData, judged_in
 from autopurchase.reports.week_flow import fates
 from autopurchase.storage import movements
 
@@ -60,13 +60,18 @@ _TIMES = {
 }
 
 
-def durations(rows: Iterable[Row], what: str) -> list[tuple[int, int]]:
-    """(seconds, pieces) of a time; of bookings, the first since the line was ready."""
+_COLUMNS = {"seconds": 2, "waited": 3}
+_PIECES = 4
+
+
+def durations(rows: Iterable[Moment], what: str) -> list[tuple[int, int]]:
+    """(seconds, pieces) of a time, of rows of `movements.moments`; of bookings, the first since the line was ready."""
     _, kind, column = _TIMES[what]
+    place, first = _COLUMNS[column], kind == "booked"
     return [
-        (row[column], row["pieces"])
+        (row[place], row[_PIECES])
         for row in rows
-        if row["kind"] == kind and row[column] is not None and not (kind == "booked" and row["again"])
+        if row[0] == kind and row[place] is not None and not (first and row[1])
     ]
 
 
@@ -74,7 +79,7 @@ def times(data: WeekData) -> Sheet:
     """Percentiles by pieces, over what ended in the week."""
     rows, opens = [], {}
     for place, (what, (label, kind, column)) in enumerate(_TIMES.items()):
-        found = durations(data.details, what)
+        found = durations(data.moments, what)
         rows.append((what, label, percentile(found, 50), percentile(found, 90), sum(pieces for _, pieces in found)))
         where: dict[str, Any] = {"kind": kind, "seconds": column} | ({"again": False} if kind == "booked" else {})
         for name, measure in (("p50", "p50"), ("p90", "p90"), ("pieces", "pieces")):
@@ -161,15 +166,14 @@ def releases(data: WeekData) -> Sheet:
 def hygiene(data: WeekData) -> Sheet:
     """What the figures rest on that is not the marketplace's or the shop's own word."""
     bought, inferred = data.of("bought").pieces, data.of("bought", inferred=True).pieces
-    booked = [row for row in data.details if row["kind"] == "booked"]
-    blind = [row for row in booked if row["reference_fen"] is None]
+    booked = sum(row["lines"] for row in data.prices)
+    blind = sum(row["lines"] for row in data.prices if row["blind"])
     assumed, deadlines = movements.deadlines(data.tx, data.span, data.scope)
     asleep = movements.not_synced(data.tx, data.span.end)
     rows = [
         ("inferred", "Bought, inferred by a sync", share(inferred, bought), inferred, bought, ""),
         ("assumed", "Payment deadlines assumed", share(assumed, deadlines), assumed, deadlines, ""),
-        ("no_reference", "Lines booked without a reference price", share(len(blind), len(booked)), len(blind),
-         len(booked), ""),
+        ("no_reference", "Lines booked without a reference price", share(blind, booked), blind, booked, ""),
         ("not_synced", "Sessions not synchronised since the week ended", None, len(asleep), None, ", ".join(asleep)),
     ]  # fmt: skip
     opens: Opens = {

@@ -156,14 +156,43 @@ def cohort_lines(span: Span, scope: Scope) -> Select[Any]:
     return query.order_by(_mine.c.at, _mine.c.id)
 
 
-def details(connection: Connection, span: Span, scope: Scope) -> Rows:
-    """What was booked, bought and tracked in the span, one by one: durations and prices."""
-    query = select(
-        movement.c.kind, movement.c.pieces, movement.c.seconds, movement.c.waited, movement.c.again,
-        movement.c.goods_fen, movement.c.freight_fen, movement.c.reference_fen, movement.c.ref_day, movement.c.day,
-        movement.c.source_id, movement.c.provider, movement.c.session_id, movement.c.seller_id, movement.c.operator,
-        movement.c.booked_at, movement.c.booked_fen,
-    ).where(movement.c.kind.in_(("booked", "bought", "tracked")), *during(span, scope))  # fmt: skip
+def moments(connection: Connection, span: Span, scope: Scope) -> Sequence[Any]:
+    """Durations of what was booked, bought and tracked, one by one.
+
+    Columns: kind, again, seconds, waited, pieces, then `DIMS`.
+    """
+    names = ("kind", "again", "seconds", "waited", "pieces", *DIMS)
+    query = select(*[movement.c[name] for name in names])
+    query = query.where(movement.c.kind.in_(("booked", "bought", "tracked")), *during(span, scope))
+    return connection.execute(query).all()
+
+
+def prices(connection: Connection, span: Span, scope: Scope) -> list[dict[str, Any]]:
+    """What was booked, by the days whose rates count and by `DIMS`: pieces, lines, and fen of all its parts."""
+    blind = movement.c.reference_fen.is_(None).label("blind")
+    keys = [movement.c.ref_day, movement.c.day, blind, *(movement.c[name] for name in DIMS)]
+    sums = ("pieces", "goods_fen", "freight_fen", "reference_fen")
+    query = select(*keys, func.count().label("lines"), *[func.sum(movement.c[name]).label(name) for name in sums])
+    query = query.where(movement.c.kind == "booked", *during(span, scope)).group_by(*keys)
+    whole = {"lines", *sums}
+    rows = connection.execute(query).mappings()
+    return [{name: int(value or 0) if name in whole else value for name, value in row.items()} for row in rows]
+
+
+def dearer(connection: Connection, span: Span, scope: Scope) -> Sequence[Any]:
+    """What was bought at another price than it was booked at: (when it was booked, fen more)."""
+    more = movement.c.goods_fen - movement.c.booked_fen
+    query = select(movement.c.booked_at, more).where(movement.c.kind == "bought", more != 0, *during(span, scope))
+    return connection.execute(query).all()
+
+
+def bands(connection: Connection, span: Span, scope: Scope, bounds: Sequence[int]) -> Rows:
+    """Pieces booked by operator, provider and price band (place of the first bound in fen that a piece costs less)."""
+    each = movement.c.goods_fen / movement.c.pieces
+    band = case(*[(each < bound, place) for place, bound in enumerate(bounds)], else_=len(bounds)).label("band")
+    keys = (movement.c.operator, movement.c.provider, band)
+    query = select(*keys, func.sum(movement.c.pieces).label("pieces"))
+    query = query.where(movement.c.kind == "booked", *during(span, scope)).group_by(*keys)
     return connection.execute(query).mappings().all()
 
 
