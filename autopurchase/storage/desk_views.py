@@ -22,6 +22,8 @@ _CLOSED = ProviderState.CLOSED.value
 _OPEN_STATES = [state.value for state in ProviderState if state not in FINAL_STATES]
 #: booking states after which nothing of it should live at the provider
 _OVER = ("refused", "ended")
+#: purchase states of lines of which something is at a provider and has not arrived
+_UNDER_WAY = ("booked", "bought", "sent")
 #: as the texts that the partial indexes have: with parameters no database could use them
 _CHECK_OPEN: ColumnElement[bool] = literal_column("booking.check_state IN ('waiting','differs')")
 _BOOKING_OPEN: ColumnElement[bool] = literal_column("booking.state IN ('queued','sending','unknown')")
@@ -98,7 +100,7 @@ def alive_after_end(connection: Connection, session_id: int | None) -> Rows:
         .join_from(line, booking_line, and_(booking_line.c.line_id == line.c.id, booking_line.c.live))
         .join(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
         .where(
-            line.c.purchase.in_(("booked", "bought", "sent")),
+            line.c.purchase.in_(_UNDER_WAY),
             line.c.status == LineStatus.CANCELLED.value,
             provider_order.c.state != _CLOSED,
         )
@@ -126,26 +128,29 @@ def _changed() -> ColumnElement[bool]:
 def mismatches(connection: Connection, session_id: int | None) -> Rows:
     """Lines of living orders that are not what they were agreed to be, or hold other pieces than we booked on them."""
     held = (
-        select(booking_line.c.provider_line_id, func.sum(booking_line.c.quantity).label("pieces"))
-        .where(booking_line.c.live, booking_line.c.provider_line_id.is_not(None))
-        .group_by(booking_line.c.provider_line_id)
-        .subquery()
+        select(func.coalesce(func.sum(booking_line.c.quantity), 0))
+        .where(
+            booking_line.c.live,
+            booking_line.c.provider_order_id == provider_order.c.id,
+            booking_line.c.provider_line_id == provider_line.c.id,
+        )
+        .correlate(provider_order, provider_line)
+        .scalar_subquery()
     )
     unagreed = and_(
         provider_line.c.agreed_quantity.is_(None),
         or_(
-            and_(booking.c.origin == "", provider_line.c.quantity != func.coalesce(held.c.pieces, 0)),
-            provider_line.c.quantity < held.c.pieces,  # made by hand: more of it may be there for others
+            and_(booking.c.origin == "", provider_line.c.quantity != held),
+            provider_line.c.quantity < held,  # made by hand: more of it may be there for others
         ),
     )
     names = ("provider_line_id", "item_id", "sku_id", "spec_id", "quantity", "amount_fen", "title")
     agreed = [provider_line.c[f"agreed_{name}"] for name in ("item_id", "sku_id", "spec_id", "quantity", "fen")]
     query = (
         select(*_ORDER, provider_line.c.id.label("line_key"), *[provider_line.c[name] for name in names], *agreed)
-        .add_columns(held.c.pieces, booking.c.id.label("booking_id"), booking.c.check_state)
+        .add_columns(held.label("pieces"), booking.c.id.label("booking_id"), booking.c.check_state)
         .join_from(provider_order, booking, provider_order.c.booking_id == booking.c.id)
         .join(provider_line, provider_line.c.order_id == provider_order.c.id)
-        .outerjoin(held, held.c.provider_line_id == provider_line.c.id)
         .where(
             provider_order.c.state.in_(_OPEN_STATES),
             provider_line.c.state != _CLOSED,
@@ -159,14 +164,14 @@ def mismatches(connection: Connection, session_id: int | None) -> Rows:
 
 
 def over_booked(connection: Connection, session_id: int | None) -> Rows:
-    """Live bookings of more pieces than their line wants: with the line's id, number, wanted and booked pieces."""
+    """Bookings, not arrived yet, of more pieces than their line wants: line_id, line, wanted, booked."""
     wanted = line.c.quantity * line.c.ratio
     query = (
         select(*_ORDER, booking_line.c.booking_id, line.c.id.label("line_id"), line.c.number.label("line"))
         .add_columns(wanted.label("wanted"), booking_line.c.quantity.label("booked"))
         .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
         .join(provider_order, booking_line.c.provider_order_id == provider_order.c.id)
-        .where(booking_line.c.live, booking_line.c.quantity > wanted)
+        .where(line.c.purchase.in_(_UNDER_WAY), booking_line.c.live, booking_line.c.quantity > wanted)
         .order_by(booking_line.c.id)
     )
     return connection.execute(_of(query, provider_order.c.session_id, session_id)).mappings().all()
