@@ -113,6 +113,8 @@ def _named(numbers: Sequence[str]) -> str | None:
 
 def _sentence(row: CauseRow) -> str:
     """What to do; until when; what became of it meanwhile."""
+    if row.later == row.lines:
+        return plural("{n} was booked since.", "All {n} were booked since.", row.later)
     works = row.code in OF_SESSION and row.retryable == row.lines - row.later > 0
     parts = [_("The session works again.") if works else _(row.action)]
     if row.until:
