@@ -82,7 +82,7 @@ def start_app(home: Path, *, script: Path = ROOT / "app.py", **env: str) -> App:
     return app
 
 
-def settle(page: Page, *, timeout: float = 15) -> None:
+def settle(page: Page, *, timeout: float = 40) -> None:
     """Wait until the script has ended and every visible table is painted."""
     page.wait_for_function(IDLE, timeout=timeout * 1000)
     page.wait_for_timeout(400)  # a click reaches the script, and a new table the page, a moment later
