@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.storage import bookings, schema
+from autopurchase.storage import bookings, recount, schema
 from autopurchase.storage.database import Database, normal_url
-from autopurchase.storage.migrate import current, migrate, newest
+from autopurchase.storage.migrate import _config, current, migrate, newest
 from autopurchase.storage.vault import KeyVault
 from tests.support import seed
 
@@ -45,6 +46,37 @@ def test_migrations_make_exactly_the_schema(db: Database) -> None:
 def test_migrating_again_changes_nothing(db: Database) -> None:
     assert current(db) == newest()
     assert not migrate(db)
+
+
+def test_a_workspace_without_figures_is_counted_when_it_is_migrated(database_url: str) -> None:
+    opened = Database(database_url)
+    with opened.write() as tx:
+        command.upgrade(_config(tx), "0002")
+    shop = {"id": 1, "name": "shop", "kind": "file", "config_sealed": "", "created_at": NOW}
+    order = {
+        "id": 1, "source_id": 1, "external_id": "1", "number": "ORD-1", "customer": "", "state": "open",
+        "status": "paid", "currency": "USD", "goods_minor": 1, "total_minor": 1, "paid_minor": 1, "refunded_minor": 0,
+        "delivery_minor": 0, "payable": True, "ship_to": {}, "created_at": NOW, "paid_at": NOW, "imported_at": NOW,
+        "read_at": NOW,
+    }  # fmt: skip
+    line = {
+        "id": 1, "order_id": 1, "line_no": 1, "number": "1-1", "external_id": "1", "provider": "taobao",
+        "item_id": "7", "quantity": 3, "open_quantity": 3, "currency": "USD", "unit_price_minor": 1, "sum_minor": 3,
+        "reference_fen": 500, "extras": {}, "status": "paid", "purchase": "ready", "version": 1, "ready": True,
+        "ready_at": NOW, "imported_at": NOW, "changed_at": NOW,
+    }  # fmt: skip
+    said = {"id": 1, "at": NOW, "actor": "clock", "line_id": 1, "kind": "imported", "data": {"status": "paid"}}
+    rows = {schema.source: shop, schema.orders: order, schema.line: line, schema.event: said}
+    with opened.write() as tx:
+        for table, row in rows.items():
+            tx.execute(sa.insert(table), [row])
+    assert migrate(opened)
+    with opened.read() as tx:
+        (found,) = recount.recount(tx)
+        assert found.differences() == {}
+        assert (found.levels.backlog, found.levels.part, found.standing.clock) == (3, "pickable", NOW)
+        assert [move["pieces"] for move in recount.movements(tx)] == [3]
+    opened.close()
 
 
 def test_a_new_database_is_at_no_revision(database_url: str) -> None:
