@@ -50,7 +50,7 @@ EXAMPLE = Path(__file__).parents[1] / "data" / "orders.csv"
         ({"order_total": "x"}, "order_total"),
         ({"delivery_cost": "free"}, "delivery_cost"),
         ({"currency": "dollars"}, "three letters"),
-        ({"provider": "ebay"}, "it is one of: alibaba1688, taobao"),
+        ({"provider": "ebay"}, "it is one of: alibaba1688, aliexpress, taobao"),
         ({"status": "Bought"}, "Awaiting payment"),
         ({"created_at": "16.11.2026"}, "write it like"),
         ({"created_at": "0001-01-01T00:00:00+08:00"}, "not a time"),
