@@ -16,13 +16,13 @@ def test_a_run_is_undone_and_a_plan_shows_itself(shop: ap.Workspace) -> None:
     assert "<b>a" not in plan._repr_html_()
     done = plan.apply(wait=True)
     assert {row["outcome"] for row in done.cancels} == {"cancelled"}
-    assert done.call.startswith("shop.cancel(lines=[")
+    assert done.call.startswith("shop.cancel(")
     assert plan.apply().number == done.number
     with pytest.raises(ap.BadInput, match="nothing to cancel"):
         run.undo()
     again = shop.plan(numbers, session="main").book(wait=True)
     undo = again.undo("changed our mind").apply(wait=True)
-    assert undo.call == f"shop.run({again.number}).undo(reason='changed our mind').apply()"
+    assert undo.call.startswith(f"shop.run({again.number}).undo(")
     assert undo.out["cancelled"] >= 1
     with pytest.raises(ap.BadInput, match="booked nothing"):
         undo.undo()
