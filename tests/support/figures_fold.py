@@ -114,6 +114,11 @@ class Line:
         return self.wanted() - self.held_pieces
 
 
+def whole_seconds(time: timedelta) -> timedelta:
+    """Durations are counted in whole seconds."""
+    return timedelta(seconds=int(time.total_seconds()))
+
+
 def positive(n: int) -> int:
     """max(0, n)."""
     return max(0, n)
@@ -321,12 +326,15 @@ class Fold:
                 continue
             clock = self._clock_of(effect)
             done = any(
-                each.line == effect.line and each.ready_at == clock and effect.at <= each.at and each.at - clock <= sla
+                each.line == effect.line
+                and each.ready_at == clock
+                and effect.at <= each.at
+                and whole_seconds(each.at - clock) <= sla
                 for each in self.bookings
             )
             gone = any(
                 other.line == effect.line and other.kind == "withdrawn" and other.backlog < 0
-                and effect.at <= other.at and other.at - clock <= sla and self._clock_of(other) == clock
+                and effect.at <= other.at and whole_seconds(other.at - clock) <= sla and self._clock_of(other) == clock
                 for other in self.effects
             )  # fmt: skip
             if done or not gone:
