@@ -89,7 +89,8 @@ def _ready(person: Person, view: PlanView) -> None:
     for warning in [*view.body["warnings"], *_warnings(purchases)]:
         st.warning(warning, icon=":material/warning:")
     other = budget.before_booking(person, view)
-    _confirm(person, view, blocked)
+    if purchases:
+        _confirm(person, view, blocked)
     if other is not None:
         _elsewhere(person, view, other)
     if purchases:
@@ -119,7 +120,7 @@ def _confirm(person: Person, view: PlanView, blocked: str) -> None:
             type="primary",
             key="confirm",
             icon=":material/check:",
-            disabled=bool(blocked) or not count,
+            disabled=bool(blocked),
             on_click=commit,
             args=(person, view.token),
         )

@@ -89,6 +89,15 @@ def _in_all(rows: Sequence[Mapping[Any, Any]]) -> None:
         st.caption(plural("{n} order has no total yet", "{n} orders have no total yet", unpriced))
 
 
+def orders(person: Person) -> None:
+    """Filters, what can be done with picked orders, and the unpaid orders."""
+    wanted = draw_filter()
+    above = st.container()  # room for what the table shows over its right corner, which may cover nothing
+    picked = table(person, wanted)
+    with above:
+        actions(person, wanted, picked)
+
+
 def draw_filter() -> PayFilter:
     """Draw the filters (kept in the address) and return what they say."""
     with reading() as connection:

@@ -24,6 +24,15 @@ STATES = ("booking", "booked", "bought", "sent", "arrived")
 SIZE = 200
 
 
+def lines(person: Person) -> None:
+    """Filters, what can be done with picked lines, and the lines."""
+    wanted = draw_filter()
+    above = st.container()  # room for what the table shows over its right corner, which may cover nothing
+    picked = table(wanted)
+    with above:
+        actions(person, picked)
+
+
 def draw_filter() -> PurchasedFilter:
     """Draw the filters (kept in the address) and return what they say."""
     with reading() as connection:

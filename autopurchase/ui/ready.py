@@ -68,8 +68,10 @@ def _lines(person: Person, wanted: ReadyFilter) -> None:
     if not st.session_state.pop(_WHOLE, False) and (feedback.waiting() or drawer.is_open() or bind.is_open()):
         st.rerun()  # a button's callback has something to show that stands outside of here
     with feedback.shown():
+        above = st.container()  # room for what the table shows over its right corner, which may cover nothing
         picked = table(wanted)
-        actions(person, wanted, picked)
+        with above:
+            actions(person, wanted, picked)
         bar(person, wanted, picked)
 
 

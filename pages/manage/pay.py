@@ -9,8 +9,6 @@ cells.heading(_("Pay list"), _("Booked orders that wait for payment. They are pa
 with cells.cell(1, _("To pay, by session")):
     pay.totals(person)
 with cells.cell(2, _("Unpaid orders"), border=False):
-    wanted = pay.draw_filter()
-    picked = pay.table(person, wanted)
-pay.actions(person, wanted, picked)
+    pay.orders(person)
 with cells.cell(3, _("Payment pages"), note=_("For approved orders only, as many together as the marketplace takes.")):
     pay_pages.draw(person)

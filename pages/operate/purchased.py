@@ -9,6 +9,4 @@ cells.heading(_("Goods purchased"), _("What the marketplaces say of our orders, 
 with cells.cell(1, _("Synchronization"), note=_("Reads every order that changed; nothing is sent.")):
     sync_panel.draw(person)
 with cells.cell(2, _("Lines"), border=False):
-    wanted = purchased.draw_filter()
-    picked = purchased.table(wanted)
-purchased.actions(person, picked)
+    purchased.lines(person)

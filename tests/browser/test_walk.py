@@ -85,7 +85,7 @@ def test_three_clicks_book_a_hundred_lines_and_payment_and_shipping_come_back(de
 
 
 def test_a_run_is_undone_and_booked_again_under_a_new_reference(demo: App, page: Page) -> None:
-    open_page(page, f"{demo.url}/ready?ready_provider=taobao")
+    open_page(page, f"{demo.url}/ready?ready_provider=alibaba1688")
     click_row(page, 0, key=READY)
     confirm(page)
     run = one(demo, "select max(id) from run where kind = 'book'")
