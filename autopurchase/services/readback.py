@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: how long after placing an order is read back at the earliest: lists need a moment to show it
 SOON = timedelta(seconds=3)
+#: the same while the session books others: they come first, and one list shows many
+LATER = timedelta(seconds=60)
 #: one that could not be read is tried again after this at the earliest
 AGAIN = timedelta(seconds=60)
 #: up to so many orders are read singly; more by list calls
@@ -60,7 +62,11 @@ def tolerance_of(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Tol
 
 def due_sessions(tx: Connection, now: datetime) -> list[int]:
     """Sessions with bookings to read back now."""
-    return checks.due_sessions(tx, now - SOON, now - AGAIN)
+    return checks.due_sessions(tx, _before(now))
+
+
+def _before(now: datetime) -> checks.Before:
+    return checks.Before(placed=now - SOON, busy=now - LATER, tried=now - AGAIN)
 
 
 def work(ctx: Context, session_id: int, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
@@ -70,7 +76,7 @@ def work(ctx: Context, session_id: int, stopping: Callable[[], bool] = lambda: F
         now = ctx.now()
         with ctx.db.write() as tx:
             session = sessions.get(tx, session_id)
-            rows = checks.claim(tx, session_id, now, now - SOON, now - AGAIN, BATCH)
+            rows = checks.claim(tx, session_id, now, _before(now), BATCH)
         if not rows:
             break
         try:

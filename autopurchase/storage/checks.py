@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, literal_column, select, update
 
 from autopurchase.domain.booking import BookingState
 from autopurchase.storage.schema import booking, booking_line, line, provider_line, provider_order, run
@@ -15,29 +16,46 @@ _IS_OPEN: ColumnElement[bool] = literal_column("booking.check_state IN ('waiting
 _WAITS = (_IS_OPEN, booking.c.check_state == "waiting", booking.c.state == BookingState.CONFIRMED.value)
 
 
-def _due(placed_before: datetime, tried_before: datetime) -> ColumnElement[bool]:
-    """Placed so long ago (or called different by the create answer) and not tried yet, or tried some time ago."""
-    tried = booking.c.checked_at
-    ripe = (booking.c.finished_at <= placed_before) | booking.c.check_found.is_not(None)
-    return (tried.is_(None) & ripe) | (tried <= tried_before)
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A booking is due when it was placed before ``placed``, or before ``busy`` while its session still books others.
+
+    One that was tried is due again when that was before ``tried``.
+    """
+
+    placed: datetime
+    busy: datetime
+    tried: datetime
 
 
-def due_sessions(connection: Connection, placed_before: datetime, tried_before: datetime) -> list[int]:
-    """Sessions with a booking to read back: placed so long ago, and not tried since."""
-    query = select(booking.c.session_id).where(*_WAITS, _due(placed_before, tried_before)).distinct()
+_OTHER = booking.alias("other")
+_BOOKS = exists().where(
+    _OTHER.c.session_id == booking.c.session_id,
+    _OTHER.c.state.in_([BookingState.QUEUED.value, BookingState.SENDING.value]),
+)
+
+
+def _due(before: Before) -> ColumnElement[bool]:
+    """Not tried yet and ripe (or called different by the create answer), or tried some time ago."""
+    tried, placed = booking.c.checked_at, booking.c.finished_at
+    ripe = (placed <= before.busy) | ((placed <= before.placed) & ~_BOOKS) | booking.c.check_found.is_not(None)
+    return (tried.is_(None) & ripe) | (tried <= before.tried)
+
+
+def due_sessions(connection: Connection, before: Before) -> list[int]:
+    """Sessions with a booking to read back."""
+    query = select(booking.c.session_id).where(*_WAITS, _due(before)).distinct()
     return [int(key) for key in connection.execute(query).scalars()]
 
 
-def claim(
-    connection: Connection, session_id: int, now: datetime, placed_before: datetime, tried_before: datetime, limit: int
-) -> Sequence[RowMapping]:
-    """Bookings to read back now, oldest first; whoever comes next finds them only after ``tried_before`` has moved on.
+def claim(connection: Connection, session_id: int, now: datetime, before: Before, limit: int) -> Sequence[RowMapping]:
+    """Bookings to read back now, oldest first; whoever comes next finds them only after ``before.tried`` has moved on.
 
     A booking that cannot be read is tried less and less often: its age must have grown by a half since the last try.
     """
     query = (
         select(booking)
-        .where(booking.c.session_id == session_id, *_WAITS, _due(placed_before, tried_before))
+        .where(booking.c.session_id == session_id, *_WAITS, _due(before))
         .order_by(booking.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

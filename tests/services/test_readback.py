@@ -154,3 +154,17 @@ def test_the_worker_releases_by_itself_what_was_placed_too_dear(tmp_path: Path, 
         assert [run["state"] for run in runs] == ["done", "done"]
         assert {each["what"] for row in world.bookings() for each in row["check_found"]} >= {"price"}
         assert verify(world.ctx) == []
+
+
+def test_while_a_session_books_its_orders_wait_to_be_read_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.bought("taobao", world.ready("taobao", 1))
+    world.book("taobao", world.ready("taobao", 1))
+    assert read_back(world, "taobao") == {}, "one is still queued"
+    monkeypatch.setattr(readback, "LATER", readback.SOON)
+    assert read_back(world, "taobao") == {"fits": 1}, "but not for ever"
+    world.work("taobao")
+    monkeypatch.undo()
+    with world.ctx.db.read() as tx:
+        assert readback.due_sessions(tx, world.ctx.now() + readback.SOON * 2) == [world.session_id("taobao")]
