@@ -58,7 +58,7 @@ def _table(token: str, rows: Sequence[Row]) -> dict[str, Pick]:
         st.session_state["bind.shown"] = token
         good = {row["number"] for row in rows if row["fit"] in ("fits", "differs")}
         picking.set_picks(NAME, {number: pick for number, pick in known.items() if number in good})
-    frame = pd.DataFrame([_cells(row) for row in rows], index=pd.Index([row["number"] for row in rows], name="line"))
+    frame = tables.numbered([row["number"] for row in rows], [_cells(row) for row in rows])
     return picking.pick_rows(
         frame,
         known,

@@ -125,10 +125,7 @@ def table(person: Person, wanted: PayFilter) -> dict[str, Pick]:
         return {}
     now = context().now()
     picked = picking.pick_rows(
-        pd.DataFrame(
-            [_cells(order, now) for order in orders],
-            index=pd.Index([order.number for order in orders], name="order"),
-        ),
+        tables.numbered([order.number for order in orders], [_cells(order, now) for order in orders], "order"),
         {order.number: pick(order) for order in orders},
         name=NAME,
         height=tables.height(len(orders), 13),

@@ -89,7 +89,7 @@ def _pick(row: Mapping[Any, Any]) -> Pick:
 
 def _frame(rows: Sequence[Mapping[Any, Any]], parcels: Mapping[int, Any], now: datetime) -> pd.DataFrame:
     shown = [_cells(row, parcels.get(row["provider_order_key"], []), now) for row in rows]
-    return pd.DataFrame(shown, index=pd.Index([row["number"] for row in rows], name="line"))
+    return tables.numbered([row["number"] for row in rows], shown)
 
 
 def _cells(row: Mapping[Any, Any], parcels: Sequence[Mapping[Any, Any]], now: datetime) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def frame(rows: Sequence[Mapping[Any, Any]], held: bool) -> pd.DataFrame:
     labels = {code: kind.manifest.label for code, kind in context().providers.items()}
     photos = any(row["photo_url"] for row in rows)
     shown = [_cells(row, now, labels, held, photos) for row in rows]
-    return pd.DataFrame(shown, index=pd.Index([row["number"] for row in rows], name="line"))
+    return tables.numbered([row["number"] for row in rows], shown)
 
 
 def _cells(row: Mapping[Any, Any], now: Any, labels: Mapping[str, str], held: bool, photos: bool) -> dict[str, Any]:

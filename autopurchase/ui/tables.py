@@ -105,6 +105,12 @@ def link(label: str, width: int | None = None, **more: Any) -> Any:
     return st.column_config.LinkColumn(label, display_text=AFTER_HASH, width=width, alignment="left", **more)
 
 
+def numbered(numbers: Sequence[str], rows: Sequence[Mapping[str, Any]], name: str = "line") -> pd.DataFrame:
+    """Rows of the same cells, indexed by their numbers; by columns and as they are, which is many times quicker."""
+    columns = {cell: [row[cell] for row in rows] for cell in (rows[0] if rows else ())}
+    return pd.DataFrame(columns, index=pd.Index(numbers, name=name), dtype="object")
+
+
 def height(rows: int, most: int = 12) -> int:
     """Pixels of a table of so many rows that shows at most ``most`` of them."""
     return 35 + 31 * min(rows, most)
