@@ -117,10 +117,25 @@ def _stood(look: Look) -> Iterator[Row]:
         )
 
 
+def _deadlines(look: Look) -> Iterator[Row]:
+    """Lines of the provider orders booked in the week that have a time to be paid by."""
+    (span,) = _spans(look)
+    names = ("number", "source_id", "provider", "session_id", "seller_id", "seller_name", "operator")
+    for line in move_lines.deadlines(look.tx, span, look.scope, assumed=bool(look.where.get("assumed"))):
+        yield look.row(
+            **{name: line[name] for name in names},
+            order=line["provider_order_id"],
+            state="assumed" if line["deadline_assumed"] else "",
+            pieces=line["quantity"],
+            at=line["pay_deadline"],
+        )
+
+
 MOVES: Mapping[str, Any] = {
     "moves": _moves,
     "cohort": _cohort,
     "ready_judged": _judged(tracked=False),
     "tracked_judged": _judged(tracked=True),
     "stood": _stood,
+    "deadlines": _deadlines,
 }

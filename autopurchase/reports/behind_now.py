@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from autopurchase.domain.causes import CAUSES
 from autopurchase.domain.desk import ORPHAN_AGE
 from autopurchase.domain.money import shares
+from autopurchase.reports import sessions
 from autopurchase.reports.ages import BOUNDS, SOON
 from autopurchase.reports.look import Look
 from autopurchase.storage import standing, unpaid_lines
@@ -117,22 +118,27 @@ def _orphans(look: Look) -> Iterator[Row]:
 
 
 def _bookings(of: Any) -> Any:
-    def found(look: Look) -> Iterator[Row]:
-        for line in of(look.tx, look.scope):
-            yield look.row(
-                **{
-                    name: line[name]
-                    for name in ("source_id", "provider", "seller_id", "seller_name", "session_id", "operator")
-                },
-                number=line["number"],
-                order=line["out_order_id"],
-                state=line["state"],
-                pieces=line["quantity"],
-                at=line["sent_at"],
-                seconds=look.age(line["sent_at"]),
-            )
+    return lambda look: _booked(look, of(look.tx, look.scope))
 
-    return found
+
+def _booked(look: Look, lines: Iterable[Mapping[Any, Any]]) -> Iterator[Row]:
+    names = ("source_id", "provider", "seller_id", "seller_name", "session_id", "operator")
+    for line in lines:
+        yield look.row(
+            **{name: line[name] for name in names},
+            number=line["number"],
+            order=line["out_order_id"],
+            state=line["state"],
+            pieces=line["quantity"],
+            at=line["sent_at"],
+            seconds=look.age(line["sent_at"]),
+        )
+
+
+def _sent(look: Look) -> Iterator[Row]:
+    """What a session sent today."""
+    since = sessions.today(look.basis.as_of)
+    return _booked(look, unpaid_lines.of_sent(look.tx, look.scope, since))
 
 
 NOW: Mapping[str, Any] = {
@@ -142,5 +148,6 @@ NOW: Mapping[str, Any] = {
     "unpaid_orders": _unpaid_orders,
     "orphans": _orphans,
     "unknown": _bookings(unpaid_lines.of_unknown),
+    "sent": _sent,
     "ghosts": _bookings(unpaid_lines.of_ghosts),
 }

@@ -1,7 +1,8 @@
 """Charts that say one thing each: titled by their message, labelled where they are read, told apart without colours.
 
 The colours are those of Okabe and Ito, which people with colour blindness tell apart; series differ by dash or pattern
-too, so that a print in grey can be read. Charts are made of a report's sheets and hold no figure of their own.
+too, so that a print in grey can be read. Charts are made of a report's sheets and hold no figure of their own: every
+point names the cell (row, column) that it shows.
 """
 
 from __future__ import annotations
@@ -49,22 +50,24 @@ def ages(sheet: Sheet, theme: str = "light") -> Chart | None:
     bars = go.Bar(
         x=labels, y=pieces, text=[f"{count:,}" for count in pieces], textposition="outside", marker_color=colours,
         cliponaxis=False, hovertemplate="%{x}: %{y:,} pieces<extra></extra>",
+        customdata=[(place, "pieces") for place in range(len(pieces))],
     )  # fmt: skip
     return finish(go.Figure(bars), message, theme)
 
 
 def causes(sheet: Sheet, theme: str = "light") -> Chart | None:
     """What is held, and why; the most first."""
-    rows = [row for row in _rows(sheet) if row["pieces"]][:8]
-    if not rows:
+    shown = [(place, row) for place, row in enumerate(_rows(sheet)) if row["pieces"]][:8]
+    if not shown:
         return None
+    rows = [row for _place, row in shown]
     total = sum(row["pieces"] for row in _rows(sheet))
     first = rows[0]
     message = f"{first['label']} holds {first['pieces']:,} of {total:,} pieces"
     bars = go.Bar(
         y=[row["label"] for row in rows], x=[row["pieces"] for row in rows], orientation="h",
         text=[f"{row['pieces']:,}" for row in rows], textposition="outside", marker_color=ORANGE, cliponaxis=False,
-        hovertemplate="%{y}: %{x:,} pieces<extra></extra>",
+        hovertemplate="%{y}: %{x:,} pieces<extra></extra>", customdata=[(place, "pieces") for place, _row in shown],
     )  # fmt: skip
     chart = finish(go.Figure(bars), message, theme, axis="linear")
     chart.update_yaxes(autorange="reversed", automargin=True)
@@ -87,21 +90,25 @@ def trend(sheet: Sheet, theme: str = "light") -> Chart | None:
 
 
 def backlog(sheet: Sheet, theme: str = "light") -> Chart | None:
-    """The backlog and what is booked but unpaid, at the end of every week."""
+    """The backlog and what is booked but unpaid, at the end of every week; of an account, only the latter."""
     rows = _rows(sheet)
     if len(rows) < 2:
         return None
-    first, last = rows[0]["backlog"], rows[-1]["backlog"]
-    went = "the same" if first == last else f"{'up' if last > first else 'down'} from {first:,}"
-    message = f"{last:,} pieces wait to be booked, {went} {len(rows) - 1} weeks ago"
-    return _lines(rows, (("Backlog", "backlog", BLUE), ("Unpaid", "unpaid", RED)), message, theme)
+    both = (("Backlog", "backlog", BLUE), ("Unpaid", "unpaid", RED))
+    series = [part for part in both if rows[-1][part[1]] is not None]
+    first, last = rows[0][series[0][1]], rows[-1][series[0][1]]
+    went = "as many as" if first == last else f"{'up' if last > first else 'down'} from {first:,}"
+    what = "wait to be booked" if series[0][1] == "backlog" else "are booked and not paid"
+    message = f"{last:,} pieces {what}, {went} at the end of {rows[0]['week']}"
+    return _lines(rows, series, message, theme)
 
 
 def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
     """What became of the pieces booked in each week; weeks too young to be judged are pale."""
-    rows = [row for row in _rows(sheet) if row["booked"]]
-    if not rows:
+    shown = [(place, row) for place, row in enumerate(_rows(sheet)) if row["booked"]]
+    if not shown:
         return None
+    rows = [row for _place, row in shown]
     mature = [row for row in rows if row["mature"]]
     judged = mature[-1] if mature else rows[-1]
     message = f"{text(judged['conversion'], 'share')} of what was booked in {judged['week']} was bought"
@@ -124,12 +131,16 @@ def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
                 "pattern": {"shape": _PATTERNS[place], "fgcolor": _INK["light"], "size": 5, "solidity": 0.15},
             },
             hovertemplate="%{x}, " + label.lower() + ": %{y} %<extra></extra>",
+            customdata=[(number, _SHARES[name]) for number, _row in shown],
         )
     chart.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.16, "x": 0})
     finished = finish(chart, message, theme)
     finished.update_layout(showlegend=True)
     finished.update_yaxes(ticksuffix=" %")
     return finished
+
+
+_SHARES = {"bought": "conversion", "open": "open_share", "cancelled": "cancelled_share", "expired": "expired_share"}
 
 
 def variance(sheet: Sheet, theme: str = "light", code: str = "CNY") -> Chart | None:
@@ -155,6 +166,7 @@ def variance(sheet: Sheet, theme: str = "light", code: str = "CNY") -> Chart | N
         decreasing={"marker": {"color": GREEN}},
         totals={"marker": {"color": BLUE}},
         cliponaxis=False,
+        customdata=[(sheet.find(name), "value") for name in names],
     )
     chart = finish(go.Figure(bars), message, theme)
     high, low = max(values[0], values[3]), min(values[0], values[3])
@@ -174,6 +186,7 @@ def _lines(
             x=weeks, y=[row[name] for row in rows], mode="lines+markers", name=label, marker={"size": 5},
             line={"color": colour, "width": 2.5, "dash": _DASHES[place]},
             hovertemplate="%{x}, " + label.lower() + ": %{y:,}<extra></extra>",
+            customdata=[(number, name) for number in range(len(rows))],
         )  # fmt: skip
     for shift, (label, name, colour) in _apart(rows[-1], series):
         chart.add_annotation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ BEHIND = (
     Column("amount", "Amount", "money"),  # in the figure's currency, not rounded; None: has none
     Column("at", "Since or when", "time"),
     Column("seconds", "For", "seconds"),
-    Column("hit", "Counts as", "flag"),  # in a share: whether it is one of these
+    Column("hit", "Counts", "flag"),  # in a share: whether it is one of these
 )
 Row = Mapping[str, Any]
 _MAKERS: Mapping[str, Callable[[Look], Iterator[Row]]] = {**NOW, **MOVES}
@@ -45,7 +45,8 @@ def rows_behind(tx: Any, behind: Behind, basis: Basis, filters: Filters | None =
         raise BadInput("This address does not say which lines to open.")
     given = asdict(filters or Filters()) | {name: v for name, v in behind.where.items() if name in DIMENSIONS}
     look = Look.at(tx, basis, Filters(**given), behind.where)
-    return list(_MAKERS[behind.what](look))
+    rows = list(_MAKERS[behind.what](look))
+    return [row for row in rows if row["hit"]] if behind.where.get("hits") else rows
 
 
 def lines_behind(
@@ -60,7 +61,7 @@ def lines_behind(
 
 
 @exact
-def recount(behind: Behind, rows: list[Row], currency: str = "") -> Any:
+def recount(behind: Behind, rows: Sequence[Row], currency: str = "") -> Any:
     """The figure once more, from the lines behind it: what a drill-down shows in its head."""
     hits = [row for row in rows if row["hit"]]
     timed = [(row["seconds"], row["pieces"]) for row in rows if row["seconds"] is not None]
@@ -80,9 +81,9 @@ def recount(behind: Behind, rows: list[Row], currency: str = "") -> Any:
     return measures[behind.measure]()
 
 
-def _pieces(rows: list[Row]) -> int:
+def _pieces(rows: Sequence[Row]) -> int:
     return sum(row["pieces"] for row in rows)
 
 
-def _orders(rows: list[Row]) -> int:
+def _orders(rows: Sequence[Row]) -> int:
     return len({row["order"] for row in rows})

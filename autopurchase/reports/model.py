@@ -73,7 +73,7 @@ class Behind:
 
     ``measure`` says how the number is made of them, see `lines.recount`: ``pieces``, ``lines`` (their count),
     ``orders`` (different ``order`` values), ``amount``, ``share`` (pieces with ``hit`` of all), ``p50``, ``p90``,
-    ``longest``, ``mean`` (of ``seconds``).
+    ``longest``, ``mean`` (of ``seconds``). Where ``hits`` is set, only lines with ``hit`` are behind it.
     """
 
     what: str
@@ -83,6 +83,18 @@ class Behind:
     def as_text(self) -> str:
         """For an address; `from_text` reads it."""
         return json.dumps([self.what, self.measure, dict(self.where)], separators=(",", ":"), ensure_ascii=False)
+
+    def money(self, basis: Basis) -> str:
+        """The currency that its amounts are in."""
+        return str(self.where.get("currency") or basis.currency)
+
+    def of_hits(self, measure: str) -> Behind:
+        """A number made of the lines alone that count in this share."""
+        return Behind(self.what, measure, {**self.where, "hits": True})
+
+    def of_all(self, measure: str) -> Behind:
+        """A number made of everything that this share is of."""
+        return Behind(self.what, measure, self.where)
 
     @classmethod
     def from_text(cls, text: str) -> Behind:

@@ -34,8 +34,7 @@ class Health:
 
     def __init__(self, tx: Any, basis: Basis, scope: Scope, unpaid: Mapping[int, Mapping[str, Any]]) -> None:
         self._now, self._unpaid = basis.as_of, unpaid
-        today = basis.as_of.replace(hour=0, minute=0, second=0, microsecond=0)  # caps are counted in days of UTC
-        self._rows = standing.sessions(tx, scope, today)
+        self._rows = standing.sessions(tx, scope, today(basis.as_of))
 
     def _age(self, row: Mapping[str, Any]) -> int | None:
         return int((self._now - row["synced_at"]).total_seconds()) if row["synced_at"] else None
@@ -57,6 +56,7 @@ class Health:
         opens: dict[tuple[int, str], Behind] = {}
         for place, row in enumerate(self._rows):
             where = {"session": row["name"]}
+            opens[place, "used"] = Behind("sent", "orders", where)
             opens[place, "unpaid_orders"] = Behind("unpaid_orders", "orders", where)
             opens[place, "unpaid"] = Behind("unpaid_orders", "amount", {**where, "currency": PROVIDER_CURRENCY})
         return Sheet("sessions", "Sessions", SESSIONS, [self._cells(row) for row in self._rows], opens)
@@ -69,6 +69,11 @@ class Health:
             share(row["used"], cap or 0), row["signals"], int(owed["orders"]), yuan(int(owed["total_fen"] or 0)),
             row["sync_error"] or row["check_error"],
         )  # fmt: skip
+
+
+def today(now: datetime) -> datetime:
+    """When today began: caps are counted in days of UTC."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _end(row: Mapping[str, Any]) -> datetime | None:

@@ -19,7 +19,7 @@ TREND = (
     Column("cancelled", "Cancelled unpaid", "pieces"),
     Column("refunded", "Refunded", "pieces"),
     Column("withdrawn", "Withdrawn", "pieces"),
-    Column("backlog", "Backlog at its end", "pieces"),
+    Column("backlog", "Backlog at its end", "pieces"),  # None of a session or an operator: what waits is nobody's yet
     Column("unpaid", "Unpaid at its end", "pieces"),
     Column("excess", "Over-booked at its end", "pieces"),
 )
@@ -41,13 +41,17 @@ def trend(tx: Any, basis: Basis, filters: Filters | None = None, weeks: int = 12
         mine = [(part, pieces) for slot, part, pieces in changes if week.start <= slot < week.end]
         later = [(part, pieces) for slot, part, pieces in changes if slot >= week.end]
         flows = [sum(pieces for part, pieces in mine if part == f"+{kind}") for kind in FLOWS]
-        ends = [level_now[each] - sum(pieces for part, pieces in later if part_of(part) == each) for each in PARTS]
+        ends: list[int | None] = [
+            level_now[each] - sum(pieces for part, pieces in later if part_of(part) == each) for each in PARTS
+        ]
+        if scope.by_account:
+            ends[0] = None
         rows.append((week.name, week.start, week.end <= basis.as_of, *flows, *ends))
         for kind in FLOWS:
             where: dict[str, Any] = {"week": week.name, "kind": kind}
             if kind == "ready":
                 where |= {"kind": ["ready", "refunded"], "effect": "backlog"}
             opens[place, kind] = Behind("moves", "pieces", where)
-        for part in PARTS:
+        for part in PARTS[scope.by_account :]:
             opens[place, part] = Behind("stood", "pieces", {"part": part, "at": week.end.isoformat()})
     return Sheet("trend", "The last weeks", TREND, rows, opens)

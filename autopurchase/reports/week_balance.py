@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from autopurchase.reports.exact import PROVIDER_CURRENCY, yuan
-from autopurchase.reports.model import Column, Sheet
+from autopurchase.reports.model import Behind, Column, Sheet
 from autopurchase.reports.week_data import WeekData
 from autopurchase.reports.week_flow import fates
 from autopurchase.reports.weeks import week as week_of_name
@@ -101,10 +101,22 @@ def identities(data: WeekData, start: Levels, end: Levels) -> Sheet:
     rows = [
         _identity(name, formula, start[name], found, end[name])
         for name, (formula, found) in terms.items()
-        if not (name == "backlog" and data.by_account)
+        if not (name == "backlog" and data.scope.by_account)
     ]
+    opens = {
+        (place, column): Behind("stood", "pieces", {"part": row[0], "at": at.isoformat()})
+        for place, row in enumerate(rows)
+        for column, at in (("start", data.span.start), ("end", data.span.end))
+    }
+    opens |= {(len(rows), column): behind for column, behind in _cohort_behind(data)}
     rows += _cohort_feet(data)
-    return Sheet("identities", "Does it add up", IDENTITIES, rows)
+    return Sheet("identities", "Does it add up", IDENTITIES, rows, opens)
+
+
+def _cohort_behind(data: WeekData) -> tuple[tuple[str, Behind], ...]:
+    """What became of the booked pieces, and the booked pieces."""
+    fates_of = Behind("cohort", "pieces", {"week": data.week.name})
+    return ("change", fates_of), ("end", data.opens("pieces", kind="booked"))
 
 
 def _identity(name: str, formula: str, start: int, terms: Mapping[str, int], end: int) -> tuple[Any, ...]:

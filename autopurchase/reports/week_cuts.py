@@ -176,6 +176,7 @@ def operators(data: WeekData) -> Sheet:
         place, where = len(rows), {"week": data.week.name, "operator": name}
         opens[place, "booked"] = data.opens("pieces", kind="booked", operator=name)
         opens[place, "value"] = data.opens("amount", kind="booked", operator=name)
+        opens[place, "variance"] = data.opens("amount", kind="booked", part="variance", operator=name)
         opens[place, "undone"] = Behind("cohort", "pieces", {**where, "undone": True})
         opens[place, "undo_share"] = Behind("cohort", "share", {**where, "hit": "undone"})
         opens[place, "first_pass"] = data.opens(
@@ -216,6 +217,8 @@ def sessions(data: WeekData) -> Sheet:
         counts = {kind: sum(row["lines"] for row in sums.get(name, []) if row["kind"] == kind) for kind in _ATTEMPTS}
         total, place = sum(counts.values()), len(rows)
         opens[place, "attempts"] = data.opens("lines", attempted=True, session=name)
+        for column, kind in (("success", "booked"), ("unknown", "unknown")):
+            opens[place, column] = data.opens("share_lines", attempted=True, hit=kind, session=name)
         opens[place, "exposure"] = Behind("unpaid_orders", "amount", {"session": name, "currency": PROVIDER_CURRENCY})
         exposure = yuan(int(owed[key]["total_fen"])) if key in owed else Decimal(0)
         rows.append(

@@ -56,11 +56,6 @@ class WeekData:
         self.names: Names = scopes.names(tx)
         self.rates = Rates(tx, basis.currency)
 
-    @property
-    def by_account(self) -> bool:
-        """Whether it is restricted to a session or an operator: lines enter their queues without any event."""
-        return self.scope.session_id is not None or self.scope.operator is not None
-
     @cached_property
     def cube(self) -> list[Row]:
         """Movements of the week, summed by everything but seller and line."""

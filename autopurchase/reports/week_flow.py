@@ -106,7 +106,7 @@ _ENDS = {
 
 def _ends(data: WeekData, ends: Mapping[str, int], rows: list[tuple[Any, ...]], opens: Opens) -> None:
     for part, label in _ENDS.items():
-        if part == "backlog" and data.by_account:
+        if part == "backlog" and data.scope.by_account:
             continue  # what waits is nobody's yet
         opens[len(rows), "pieces"] = Behind("stood", "pieces", {"part": part, "at": data.span.end.isoformat()})
         rows.append((f"open_{part}", label, ends[part], None, None, None))

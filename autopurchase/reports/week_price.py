@@ -149,7 +149,8 @@ def variance(data: WeekData) -> Sheet:
     opens: Opens = {}
     for name in names:
         value = getattr(found, name)
-        opens[len(rows), "value"] = _behind(data, name)
+        opens[len(rows), "value"] = behind = _behind(data, name)
+        opens[len(rows), "pieces"] = _pieces_behind(data, name, behind)
         pieces = counted.get(name, found.pieces)
         rows.append((name, _LABELS[name], data.money(value), share(value, found.reference), pieces))
     for name in ("no_reference", "no_rate"):
@@ -163,6 +164,10 @@ def variance(data: WeekData) -> Sheet:
 def _behind(data: WeekData, name: str) -> Behind:
     kind = "bought" if name == "after_booking" else "booked"
     return data.opens("amount", kind=kind, part="price" if name == "drift" else name)
+
+
+def _pieces_behind(data: WeekData, name: str, behind: Behind) -> Behind:
+    return data.opens("pieces", kind="bought") if name == "after_booking" else behind.of_all("pieces")
 
 
 def margin(data: WeekData) -> Sheet:

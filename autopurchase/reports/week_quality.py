@@ -112,6 +112,8 @@ def yields(data: WeekData) -> Sheet:
     opens: Opens = {}
     for what, (label, (hits, total), unit) in shares.items():
         opens[len(rows), "share"] = behind[what]
+        opens[len(rows), "hits"] = behind[what].of_hits(_OF[unit])
+        opens[len(rows), "of"] = behind[what].of_all(_OF[unit])
         rows.append((what, label, share(hits, total), hits, total, None, unit))
     settled = [row for row in data.cube if row["settled"]]
     count, seconds = sum(row["lines"] for row in settled), sum(row["seconds"] for row in settled)
@@ -121,8 +123,13 @@ def yields(data: WeekData) -> Sheet:
         ("settle_worst", "Unknown outcomes settled after, longest", "longest", longest),
     ):
         opens[len(rows), "seconds"] = data.opens(measure, settled=True, seconds="seconds")
+        opens[len(rows), "of"] = data.opens("lines", settled=True, seconds="seconds")
         rows.append((what, label, None, None, count, value, "lines"))
     return Sheet("yield", "How well it went", YIELD, rows, opens)
+
+
+#: what is counted -> how it is counted from lines
+_OF = {"pieces": "pieces", "lines": "lines", "bookings": "orders"}
 
 
 def first_pass(cube: Iterable[Row]) -> tuple[int, int]:
@@ -179,6 +186,8 @@ def hygiene(data: WeekData) -> Sheet:
     opens: Opens = {
         (0, "hits"): data.opens("pieces", kind="bought", inferred=True),
         (0, "of"): data.opens("pieces", kind="bought"),
+        (1, "hits"): Behind("deadlines", "orders", {"week": data.week.name, "assumed": True}),
+        (1, "of"): Behind("deadlines", "orders", {"week": data.week.name}),
         (2, "hits"): data.opens("lines", kind="booked", no_reference=True),
         (2, "of"): data.opens("lines", kind="booked"),
     }

@@ -175,7 +175,7 @@ def rows(
     actor.require(Role.VIEWER)
     with ctx.db.read(steady=True) as tx:
         opened = line_figures.rows_behind(tx, behind, found, filters)
-    return opened, line_figures.recount(behind, opened, found.currency)
+    return opened, line_figures.recount(behind, opened, behind.money(found))
 
 
 def names(ctx: Context, actor: Actor) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, 
 
 from autopurchase.storage import movements
 from autopurchase.storage.movements import Span
-from autopurchase.storage.schema import booking, line, movement, orders, run
+from autopurchase.storage.schema import booking, booking_line, line, movement, orders, provider_order, run
 from autopurchase.storage.scopes import Scope
 
 Rows = Sequence[RowMapping]
@@ -55,6 +55,31 @@ def judged(connection: Connection, span: Span, scope: Scope, seconds: int, *, tr
     found = which(span, scope, seconds).subquery()
     query = movements.lines().join(found, found.c.movement_id == movement.c.id)
     query = query.add_columns(found.c.hit, found.c.judged).order_by(movement.c.at, movement.c.id)
+    return connection.execute(query).mappings().all()
+
+
+def deadlines(connection: Connection, span: Span, scope: Scope, *, assumed: bool) -> Rows:
+    """Lines of the provider orders of `movements.deadlines`; ``assumed``: only of those whose deadline is."""
+    query = (
+        select(
+            provider_order.c.provider_order_id, provider_order.c.pay_deadline, provider_order.c.deadline_assumed,
+            provider_order.c.session_id, run.c.actor.label("operator"), booking_line.c.quantity,
+            line.c.number, line.c.provider, line.c.seller_id, line.c.seller_name, orders.c.source_id,
+        )
+        .select_from(provider_order)
+        .join(booking, booking.c.id == provider_order.c.booking_id)
+        .join(run, run.c.id == booking.c.run_id)
+        .outerjoin(booking_line, booking_line.c.provider_order_id == provider_order.c.id)
+        .outerjoin(line, line.c.id == booking_line.c.line_id)
+        .outerjoin(orders, orders.c.id == line.c.order_id)
+        .where(
+            provider_order.c.booking_id.in_(movements.bookings_of(span, scope, "booked")),
+            provider_order.c.pay_deadline.is_not(None),
+        )
+        .order_by(provider_order.c.pay_deadline, provider_order.c.id, booking_line.c.id)
+    )  # fmt: skip
+    if assumed:
+        query = query.where(provider_order.c.deadline_assumed)
     return connection.execute(query).mappings().all()
 
 

@@ -25,6 +25,11 @@ class Scope:
     seller: str | None = None
     operator: str | None = None
 
+    @property
+    def by_account(self) -> bool:
+        """Whether it is restricted to a session or an operator: lines enter and leave their queues without an event."""
+        return self.session_id is not None or self.operator is not None
+
     def on(self, columns: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[bool]]:
         """Conditions; ``columns``: source_id, provider, session_id, seller and operator of what is asked for."""
         wanted = {

@@ -88,6 +88,12 @@ def of_unknown(connection: Connection, scope: Scope) -> Rows:
     return connection.execute(_lines().where(*standing.unknown_bookings(scope))).mappings().all()
 
 
+def of_sent(connection: Connection, scope: Scope, since: datetime) -> Rows:
+    """Lines of bookings that a session sent since then, as its cap counts them: whosever they are."""
+    wanted = _lines().where(booking.c.sent_at >= since, booking.c.session_id == scope.session_id)
+    return connection.execute(wanted).mappings().all()
+
+
 def of_ghosts(connection: Connection, scope: Scope) -> Rows:
     """Lines of bookings that the marketplace does not know."""
     wanted = select(finding.c.booking_id).where(*standing.ghost_findings(scope))
