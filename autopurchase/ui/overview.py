@@ -76,6 +76,11 @@ def backlog(person: Person, shown: Shown) -> None:
     """What is paid and not ordered yet."""
     with cells.cell(1, _("Waiting to be bought"), stamp=report_view.basis_words(shown.report.basis)):
         report_view.cards(shown.report, WAITING)
+        left, right = st.columns(2, gap="small")
+        with left:
+            report_view.table(shown.report, "split")
+        with right:
+            report_view.table(shown.report, "currencies")
         report_view.leads(person, READY)
 
 
@@ -85,13 +90,15 @@ def ages_and_causes(shown: Shown) -> None:
     left, right = st.columns(2, gap="small")
     with left, cells.cell(2, _("Age of what waits"), tall=True):
         if "ages" in drawn:
-            report_view.chart(drawn["ages"], "ages", _("Pieces by how long they have waited"))
+            sheet = shown.report.sheets["ages"]
+            report_view.open_chart(shown.report, sheet, drawn["ages"], "ages", _("Pieces by how long they have waited"))
             report_view.table(shown.report, "ages")
         else:
             cells.empty(_("Nothing waits."), icon="task_alt")
     with right, cells.cell(3, _("Held, by cause"), tall=True):
         if "causes" in drawn:
-            report_view.chart(drawn["causes"], "causes", _("Pieces held, by cause"))
+            sheet = shown.report.sheets["causes"]
+            report_view.open_chart(shown.report, sheet, drawn["causes"], "causes", _("Pieces held, by cause"))
             report_view.table(shown.report, "causes", without=("cause", "value"))
         else:
             cells.empty(_("No line is held."), icon="task_alt")
@@ -102,6 +109,7 @@ def owed(person: Person, shown: Shown) -> None:
     note = _("Booked is not bought: the marketplace waits for payment.")
     with cells.cell(4, _("Booked, unpaid, unclear"), note=note):
         report_view.cards(shown.report, OWED)
+        report_view.table(shown.report, "unpaid", without=("what",))
         report_view.leads(person, PAY, DESK)
 
 
@@ -112,10 +120,12 @@ def weeks(shown: Shown) -> None:
         return
     left, right = st.columns(2, gap="small")
     with left, cells.cell(5, _("The last weeks"), tall=True):
-        report_view.chart(drawn["trend"], "trend", _("Pieces that came in, were booked and bought, by week"))
+        words = _("Pieces that came in, were booked and bought, by week")
+        report_view.open_chart(shown.report, shown.trend, drawn["trend"], "trend", words)
     with right, cells.cell(6, _("What was left"), tall=True):
         left_over = charts.backlog(shown.trend, report_view.theme())
-        report_view.chart(left_over, "left-over", _("Backlog and unpaid pieces at the end of every week"))
+        words = _("Backlog and unpaid pieces at the end of every week")
+        report_view.open_chart(shown.report, shown.trend, left_over, "left-over", words)
 
 
 def sessions(shown: Shown) -> None:

@@ -10,11 +10,11 @@ import streamlit as st
 
 from autopurchase.domain.pay import OVERDUE
 from autopurchase.domain.roles import Role
+from autopurchase.reports import Behind, Figure, Filters, Report
 from autopurchase.services import pay, pay_links
 from autopurchase.services.pay_links import LeftOut, PayPage
 from autopurchase.storage import pay as stored
-from autopurchase.storage.pay import PayFilter
-from autopurchase.ui import feedback, sync_panel, tables
+from autopurchase.ui import feedback, report_view, sync_panel, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _, ago, padded, plural, sums
 from autopurchase.ui.workspace import context, reading
@@ -134,19 +134,29 @@ def _outcomes(connection: Any, run: Mapping[Any, Any]) -> list[dict[str, str]]:
     ]
 
 
-def warnings(person: Person) -> None:
-    """On the overview: what is overdue or expires soon; each opens the pay list with the same orders."""
-    found = _soon()
-    shown = {soon: found[soon] for soon in (OVERDUE, "6h", "24h") if found[soon]}
+#: figures of what nobody has paid, the most urgent first, and how the pay list is asked for the same orders
+_SOON = {"overdue": OVERDUE, "expiring_6": "6h", "expiring_24": "24h"}
+
+
+def warnings(person: Person, report: Report) -> None:
+    """On the overview: what is overdue or expires soon; each opens the orders that its figure counts."""
+    shown = {name: report.figures[name] for name in _SOON if report.figures[name].value}
     if not shown:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="pay-warnings"):
-        for soon, count in shown.items():
-            text = _words(soon, count)
-            if person.role >= Role.OPERATOR:
-                st.page_link(_PAGE, label=text, icon=":material/alarm:", query_params={"pay_soon": soon})
-            else:
-                st.markdown(text)
+        for name, figure in shown.items():
+            page, query = _opens(person, report, figure, _SOON[name])
+            words = _words(_SOON[name], int(figure.value or 0))
+            st.page_link(page, label=words, icon=":material/alarm:", query_params=query)
+
+
+def _opens(person: Person, report: Report, figure: Figure, soon: str) -> tuple[str, dict[str, str]]:
+    """The pay list, as far as it can be restricted as the figure is and the person may see it; else the lines."""
+    session = report.filters.session
+    if person.role >= Role.OPERATOR and report.filters == Filters(session=session):
+        return _PAGE, {"pay_soon": soon} | ({"pay_session": session} if session else {})
+    behind = figure.behind or Behind("unpaid_orders", "orders")
+    return report_view.LINES, report_view.address(behind, report.basis, report.filters, _(figure.label))
 
 
 def _words(soon: str, count: int) -> str:
@@ -156,12 +166,3 @@ def _words(soon: str, count: int) -> str:
     if soon == "6h":
         return f":orange[**{plural('{n} order expires within 6 h', '{n} orders expire within 6 h', count)}**]"
     return f":orange[{plural('{n} order expires within 24 h', '{n} orders expire within 24 h', count)}]"
-
-
-@st.cache_data(ttl=5, max_entries=1, show_spinner=False)
-def _soon() -> dict[str, int]:
-    """Counted once for every tab that asks within five seconds."""
-    with reading() as connection:
-        rows = stored.totals(connection, PayFilter(), context().now())
-    columns = {OVERDUE: OVERDUE, "6h": "within_6h", "24h": "within_24h"}
-    return {soon: sum(int(row[column]) for row in rows) for soon, column in columns.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pandas as pd
 import streamlit as st
@@ -23,6 +24,8 @@ from autopurchase.ui.workspace import context
 LINES = "pages/manage/lines.py"
 #: widths of columns by unit, in pixels
 _WIDTHS = {"money": 100, "share": 74, "seconds": 84, "time": 132, "flag": 64, "pieces": 66, "lines": 60, "count": 66}
+#: columns of lines' numbers: they lead to the line's order
+LINKED = ("number",)
 _WIDEST = 520
 _MOST_ROWS = 14
 
@@ -80,7 +83,7 @@ def _card(report: Report, figure: Figure) -> None:
         if below:
             st.caption(f":small[{below}]")
         if figure.behind is not None and figure.value:
-            query = address(figure.behind, report.basis, report.filters, figure.label)
+            query = address(figure.behind, report.basis, report.filters, _(figure.label))
             st.page_link(LINES, label=f":small[{_('Lines')}]", icon=":material/arrow_forward:", query_params=query)
 
 
@@ -88,6 +91,37 @@ def chart(drawn: Chart | None, key: str, alt: str) -> None:
     """A chart, or nothing where there is nothing to draw."""
     if drawn is not None:
         st.plotly_chart(drawn, theme=None, key=key, config={"displayModeBar": False}, alt=alt)
+
+
+def open_chart(report: Report, sheet: Sheet, drawn: Chart | None, key: str, alt: str) -> None:
+    """A chart of a sheet; a click on a point opens the lines of the cell that it shows."""
+    if drawn is None:
+        return
+    for trace in drawn.data:
+        trace.customdata = [_query(report, sheet, number, name) for number, name in trace.customdata]
+    event: Any = st.plotly_chart(
+        drawn, theme=None, key=key, config={"displayModeBar": False}, alt=alt, on_select="rerun",
+        selection_mode="points",
+    )  # fmt: skip
+    queries = [point.get("customdata") for point in event["selection"]["points"]]
+    if queries and queries[0]:
+        st.switch_page(LINES, query_params=parse_qsl(queries[0]))
+
+
+def _query(report: Report, sheet: Sheet, number: int, name: str) -> str:
+    """The address of a cell's lines after the question mark; empty: nothing is behind it."""
+    behind = sheet.opens.get((number, name))
+    if behind is None or not sheet.cell(number, name):
+        return ""
+    return urlencode(address(behind, report.basis, report.filters, _title(sheet, number, name)))
+
+
+def _title(sheet: Sheet, number: int, name: str) -> str:
+    """What a cell is called in words: ``New ready, Pieces``."""
+    names = [column.name for column in sheet.columns]
+    row = sheet.rows[number]
+    called = row[names.index("label")] if "label" in names else row[0]
+    return f"{_(str(called))}, {_(sheet.columns[names.index(name)].label)}"
 
 
 def theme() -> str:
@@ -120,6 +154,8 @@ def _row(report: Report, sheet: Sheet, number: int, shown: Sequence[Column]) -> 
 
 def _cell(report: Report, sheet: Sheet, number: int, column: Column) -> Any:
     value = sheet.cell(number, column.name)
+    if column.name in LINKED and value:
+        return to("order", str(value), order=str(value))
     told = text(value, column.unit, column.currency, report.basis.zone)
     if column.unit in FIGURES:
         told = told.rjust(_digits(sheet, column), FIGURE_SPACE)
@@ -129,7 +165,7 @@ def _cell(report: Report, sheet: Sheet, number: int, column: Column) -> Any:
     told = told.replace("%", "%25")  # a link's address is decoded before it is shown
     if behind is None or not value:
         return f"#{told}"
-    title = f"{sheet.rows[number][0]}, {column.label}"
+    title = _title(sheet, number, column.name)
     return to("lines", told, **address(behind, report.basis, report.filters, title))
 
 
@@ -149,6 +185,8 @@ def _opens(sheet: Sheet, column: Column) -> bool:
 def _config(sheet: Sheet, column: Column) -> Any:
     named = not column.currency or column.currency in column.label
     label = _(column.label) if named else f"{_(column.label)}, {column.currency}"
+    if column.name in LINKED:
+        return tables.link(label, 90)
     if _opens(sheet, column):
         return st.column_config.LinkColumn(
             label, display_text=AFTER_HASH, alignment="right", width=_width(label, column)

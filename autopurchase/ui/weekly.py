@@ -94,7 +94,7 @@ def draw(person: Person, report: Report, trend: Sheet) -> None:
     with cells.cell(1, _("The week in figures"), stamp=stamp):
         report_view.cards(report, HEADLINES, columns=5)
         _files(person, report)
-    _flow(report, drawn)
+    _flow(report, trend, drawn)
     _cohort(report, drawn)
     _quality(report)
     _prices(report, drawn)
@@ -125,20 +125,22 @@ def _keys(sheet: Sheet) -> tuple[str, ...]:
     return (first.name,) if second.name == "label" else ()
 
 
-def _flow(report: Report, drawn: dict[str, charts.Chart]) -> None:
+def _flow(report: Report, trend: Sheet, drawn: dict[str, charts.Chart]) -> None:
     with cells.cell(2, _("What happened"), note=_("Flow: how busy we were. Never divide bought by booked here.")):
         left, right = st.columns(2, gap="small")
         with left:
             own = ("value",) if report.basis.currency == "CNY" else ()
             report_view.table(report, "flow", without=("what", *own))
         with right:
-            report_view.chart(drawn.get("trend"), "trend", _("Pieces that came in, were booked and bought, by week"))
+            words = _("Pieces that came in, were booked and bought, by week")
+            report_view.open_chart(report, trend, drawn.get("trend"), "trend", words)
 
 
 def _cohort(report: Report, drawn: dict[str, charts.Chart]) -> None:
     note = _("Cohort: how well it went. Weeks marked * are too young to be judged.")
     with cells.cell(3, _("What became of it"), note=note):
-        report_view.chart(drawn.get("cohort"), "cohort", _("Share bought, open, cancelled and expired, by week"))
+        sheet, words = report.sheets["cohort"], _("Share bought, open, cancelled and expired, by week")
+        report_view.open_chart(report, sheet, drawn.get("cohort"), "cohort", words)
         money = [column.name for column in report.sheets["cohort"].columns if column.unit == "money"]
         report_view.table(report, "cohort", without=money)
 
@@ -159,7 +161,8 @@ def _prices(report: Report, drawn: dict[str, charts.Chart]) -> None:
         with left:
             report_view.table(report, "variance", without=("what",))
         with right:
-            report_view.chart(drawn.get("variance"), "variance", _("From the price at payment to the price booked"))
+            sheet, words = report.sheets["variance"], _("From the price at payment to the price booked")
+            report_view.open_chart(report, sheet, drawn.get("variance"), "variance", words)
         st.caption(f"**{_('Margin at risk')}**")
         report_view.table(report, "margin")
 

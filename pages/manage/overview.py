@@ -11,7 +11,7 @@ shown = overview.read(person, wanted)
 if shown is not None:
     if shown.missing:
         overview.first_steps(shown)
-    pay_pages.warnings(person)
+    pay_pages.warnings(person, shown.report)
     overview.backlog(person, shown)
     overview.ages_and_causes(shown)
     overview.owed(person, shown)
