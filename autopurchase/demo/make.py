@@ -24,7 +24,7 @@ _REMEMBERED = "demo_remembered"
 _ACTOR = Actor("demo", Role.ADMINISTRATOR)
 _SEED = 20_260_102
 #: how long before now the last order of the past came in: by now all of them are over
-_OVER = timedelta(days=9)
+_OVER = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ _MARKETS = ("taobao", "alibaba1688")
 
 
 def _order(dice: random.Random, goods: dict[str, list[Item]], number: int, count: int, now: datetime) -> list[Row]:
-    """One order's rows. The oldest is a week old; the number of lines, the currency and its troubles are drawn."""
-    age = timedelta(days=7) * ((count - number) / count)
+    """One order's rows. The oldest is five days old, most are of the last two; goods and troubles are drawn."""
+    age = timedelta(days=5) * ((count - number) / count) ** 2
     created = now - age - timedelta(minutes=dice.randint(20, 90))
     currency, rate, _ = dice.choices(_CURRENCIES, [weight for *_, weight in _CURRENCIES])[0]
     market = "taobao" if number == EXAMPLE else dice.choices(_MARKETS, (6, 4))[0]
