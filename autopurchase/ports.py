@@ -281,7 +281,10 @@ class Source(Protocol):
         ...
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """The full sweep of orders that are paid or being paid and not finished; de-duplicated, order by order."""
+        """The full sweep of orders that are paid or being paid and not finished; each once, while the shop is read.
+
+        No more than a page is held, so memory does not grow with the shop. When a read fails, what was given stands.
+        """
         ...
 
     def get(self, external_id: str) -> ShopOrder | None:

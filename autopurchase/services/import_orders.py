@@ -5,11 +5,11 @@ An import that was interrupted is simply carried out again: what is stored alrea
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from autopurchase.storage.rates import Book
 
 #: orders and rejects in one transaction
 BATCH = 500
+#: seconds after which what a slow source has given is stored and shown, though the batch is not full
+_PATIENCE = 10.0
 #: orders asked for at a sweep, per page
 _PAGE = 100
 _FINISHED = frozenset({"done", "failed"})
@@ -262,6 +264,18 @@ class _Import:
 
 
 def _batches(items: Iterable[ShopOrder | Reject]) -> Iterator[list[ShopOrder | Reject]]:
-    walk = iter(items)
-    while part := list(islice(walk, BATCH)):
+    """Full ones, or smaller where the source is slow. What came before a failure is a batch too, then it is raised."""
+    part: list[ShopOrder | Reject] = []
+    began = time.monotonic()
+    try:
+        for item in items:
+            part.append(item)
+            if len(part) == BATCH or time.monotonic() - began > _PATIENCE:
+                yield part
+                part, began = [], time.monotonic()
+    except AutopurchaseError:
+        if part:
+            yield part
+        raise
+    if part:
         yield part

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autopurchase.sources.file.memory import Memory
+from autopurchase.sources.memory import Memory
 from tests.sources.orders_files import read, row
 
 MEGABYTE = 1_000_000

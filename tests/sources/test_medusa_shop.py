@@ -240,7 +240,7 @@ def test_the_shop_s_own_refusal_of_a_shipment_is_handed_on(medusa: MedusaShop, k
 # --- the power goes ---
 
 
-def test_a_sweep_cut_off_half_way_gives_nothing_and_the_next_one_all(
+def test_a_sweep_cut_off_half_way_gives_what_was_read_and_the_next_one_all(
     medusa: MedusaShop, key: str, proxy: Proxy
 ) -> None:
     placed = [medusa.place_order([Item("T1-1")]).id for _ in range(3)]
@@ -257,7 +257,7 @@ def test_a_sweep_cut_off_half_way_gives_nothing_and_the_next_one_all(
     with pytest.raises(NotSent):
         given.extend(source.open_paid(1))
     medusa.start()
-    assert given == []
+    assert len(given) <= 1
     assert len(pages) >= 2
     proxy.before = lambda request: None
     found = [each.external_id for each in source.open_paid(2) if isinstance(each, ShopOrder)]

@@ -16,7 +16,7 @@ from autopurchase.sources.file.csv_rows import csv_rows
 from autopurchase.sources.file.excel_rows import excel_rows
 from autopurchase.sources.file.json_rows import json_rows
 from autopurchase.sources.file.kind import file_kind
-from autopurchase.sources.file.memory import Memory
+from autopurchase.sources.memory import Memory
 
 PROVIDERS = frozenset(providers.PROVIDERS)
 

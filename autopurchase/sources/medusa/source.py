@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from autopurchase.domain.errors import BadInput, NotSupported, Refused, SessionRefused
 from autopurchase.domain.shop import Reject, ShopOrder
 from autopurchase.ports import SourceCheck
-from autopurchase.sources import shipments
+from autopurchase.sources import shipments, sweep
 from autopurchase.sources.medusa import shipment
 from autopurchase.sources.medusa.client import Client
 from autopurchase.sources.medusa.manifest import MANIFEST, Settings, settings
@@ -18,7 +19,6 @@ from autopurchase.sources.medusa.translate import FIELDS, OPEN, Node, Reader, ha
 from autopurchase.sources.shop_http import NotThere
 
 _LARGEST_PAGE = 500  # the shop takes more, but such an answer takes seconds
-_MOST_PAGES = 20_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -39,23 +39,20 @@ class MedusaSource:
             store = self._client.read("/stores", "stores", {"fields": "name,*supported_currencies"})[0]
         except Refused as error:
             return SourceCheck(False, identity, (error.sentence,))
-        nodes, problems = self._check_reading()
+        counts, problems = self._check_reading()
         problems += self._check_writing() + self._check_location()
         currencies = [each["currency_code"].upper() for each in store["supported_currencies"]]
         details = {
             "store": str(store["name"]),
             "currency": ", ".join(sorted(currencies)),
-            "lines_without_link": str(sum(self._without_link(node) for node in nodes or ())),
+            "lines_without_link": str(counts["without link"] if counts else 0),
         }
-        paid = None if nodes is None else sum(has_money(node) for node in nodes)
+        paid = None if counts is None else counts["paid"]
         return SourceCheck(not problems, identity, tuple(problems), paid, details)
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """Every order that is paid, or has a payment under way, and not all packed; oldest first.
-
-        All pages are collected before the first order is given, so that marking meanwhile loses nothing.
-        """
-        for node in self._sweep(max(1, min(page_size, _LARGEST_PAGE))):
+        """Every order that is paid, or has a payment under way, and not all packed; oldest first."""
+        for node in self._wanted(max(1, min(page_size, _LARGEST_PAGE))):
             yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
@@ -109,11 +106,15 @@ class MedusaSource:
 
     # --- checking ---
 
-    def _check_reading(self) -> tuple[list[Node] | None, list[str]]:
+    def _check_reading(self) -> tuple[Counter[str] | None, list[str]]:
+        counts: Counter[str] = Counter()
         try:
-            return self._sweep(_LARGEST_PAGE), []
+            for node in self._wanted(_LARGEST_PAGE):
+                counts["paid"] += has_money(node)
+                counts["without link"] += self._without_link(node)
         except Refused as error:
             return None, [error.sentence]
+        return counts, []
 
     def _without_link(self, node: Node) -> int:
         order, rejects = self._reader.order(node)
@@ -142,33 +143,21 @@ class MedusaSource:
 
     # --- reading ---
 
-    def _sweep(self, take: int) -> list[Node]:
-        """All wanted orders, oldest first, once each.
+    def _wanted(self, take: int) -> Iterator[Node]:
+        """Wanted orders, oldest first. The shop ignores filters for payments, so it gives all that is not finished."""
+        for page in sweep.by_cursor(lambda after: self._page(take, after)):
+            yield from filter(is_wanted, page)
 
-        Each page begins after the id of the last order of the page before (ids rise with time), not at a count of
-        rows: an order that leaves meanwhile would shift the others past such a count. The shop ignores filters for
-        payments, so it gives all that is not finished.
-        """
-        found: dict[str, Node] = {}
-        after = ""
-        for _ in range(_MOST_PAGES):
-            page = self._page(take, after)
-            found |= {str(node["id"]): node for node in page if is_wanted(node)}
-            if len(page) < take:
-                return list(found.values())
-            if page[-1]["id"] == after:
-                break
-            after = str(page[-1]["id"])
-        raise BadInput("The shop has more orders than can be read in one sweep: set placed_within_days.")
-
-    def _page(self, take: int, after: str) -> list[Node]:
+    def _page(self, take: int, after: str) -> tuple[list[Node], str]:
+        """The orders after an id, and the last one's where there may be more: ids rise with time."""
         query = {"status[]": OPEN, "order": "id", "limit": str(take), "fields": FIELDS}
         if after:
             query["id[$gt]"] = after
         if self._settings.days:
             since = datetime.now(UTC) - timedelta(days=self._settings.days)
             query["created_at[$gte]"] = since.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return list(self._client.read("/orders", "orders", query))
+        rows = list(self._client.read("/orders", "orders", query))
+        return rows, str(rows[-1]["id"]) if len(rows) == take else ""
 
     def _read(self, node: Node) -> Iterator[ShopOrder | Reject]:
         order, rejects = self._reader.order(node)

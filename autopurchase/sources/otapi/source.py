@@ -74,10 +74,9 @@ class OtapiSource:
             return SourceCheck(False, identity, (error.sentence,))
         try:
             reader = self._reader()
-            amounts = [reader.amounts(info) for info in self._sweep(_LARGEST_FRAME).values()]
+            count = len({text(info, "Id") for info in self._listed(_LARGEST_FRAME) if _is_paid(reader, info)})
         except Refused as error:
             return SourceCheck(False, identity, (error.sentence,), details=details)
-        count = sum(paid >= total and total.minor > 0 for total, paid in amounts)
         return SourceCheck(
             True, identity, (), count, {**details, "writing": "not checked: any write would change data"}
         )
@@ -85,7 +84,7 @@ class OtapiSource:
     # --- reading ---
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """Every order in an open status, paid or not. All are listed before the first is read in full."""
+        """Every order in an open status, paid or not. The ids of all are read first, then order by order."""
         reader = self._reader()
         for order_id in self._sweep(max(1, min(page_size, _LARGEST_FRAME))):
             details = self._details(order_id)
@@ -98,33 +97,33 @@ class OtapiSource:
         details = self._details(external_id)
         return reader.order(details)[0] if details is not None else None
 
-    def _sweep(self, take: int) -> dict[str, Node]:
-        """Orders in open statuses by id, once each.
+    def _sweep(self, take: int) -> list[str]:
+        """Ids of the orders in open statuses, once each.
 
         The list is counted through by position, so an order that leaves meanwhile hides another. It is read until two
-        readings agree; in a shop where they never do, everything that any of them showed is taken.
+        readings agree; in a shop where they never do, everything that any of them showed is taken. That needs the whole
+        list before the first order, so no more than ids is kept of it.
         """
-        found: dict[str, Node] = {}
+        found: dict[str, None] = {}
         before: list[str] = []
         for _ in range(_MOST_PASSES):
-            seen = self._pass(take)
-            found |= seen
-            if list(seen) == before:
+            seen = list(dict.fromkeys(text(info, "Id") for info in self._listed(take)))
+            found |= dict.fromkeys(seen)
+            if seen == before:
                 break
-            before = list(seen)
-        return found
+            before = seen
+        return list(found)
 
-    def _pass(self, take: int) -> dict[str, Node]:
+    def _listed(self, take: int) -> Iterator[Node]:
+        """One reading of the list of orders in open statuses, as the list shows them."""
         wanted = xml.search(self._reader().statuses.sets["open_order_statuses"])
-        found: dict[str, Node] = {}
         for frame in range(_MOST_FRAMES):
             asked = {"xmlSearchParameters": wanted, "framePosition": str(frame * take), "frameSize": str(take)}
             result = self._client.read("SearchOrders", asked).get("Result")
             page = rows(result)
-            found |= {text(info, "Id"): info for info in page if text(info, "Id")}
+            yield from (info for info in page if text(info, "Id"))
             if len(page) < take:
-                break
-        return found
+                return
 
     def _details(self, order_id: str) -> Node | None:
         if not _ID.fullmatch(order_id):
@@ -213,6 +212,11 @@ def _read(reader: Reader, order_id: str, details: Node) -> Iterator[ShopOrder | 
     yield from rejects
     if order.lines:
         yield order
+
+
+def _is_paid(reader: Reader, info: Node) -> bool:
+    total, paid = reader.amounts(info)
+    return paid >= total and total.minor > 0
 
 
 def _ids(wanted: Sequence[str], there: Mapping[str, str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from autopurchase.domain.errors import BadInput, NotSupported, Refused
 from autopurchase.domain.shop import Reject, ShopOrder
 from autopurchase.ports import SourceCheck
-from autopurchase.sources import shipments
+from autopurchase.sources import shipments, sweep
 from autopurchase.sources.shop_http import NotThere
 from autopurchase.sources.shopify import queries, shipment
 from autopurchase.sources.shopify.client import Client, TooCostly
@@ -58,12 +58,14 @@ class ShopifySource:
     # --- reading ---
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """Every order that is paid and not sent in full. All ids are collected before the first order is read."""
-        ids = self._sweep(max(1, min(page_size, _LARGEST_PAGE)))
-        while ids:
-            nodes, ids = self._next(ids)
-            for node in nodes:
-                yield from self._read(node)
+        """Every order that is paid and not sent in full, oldest first. A page of ids is read, then its orders."""
+        take = max(1, min(page_size, _LARGEST_PAGE))
+        for page in sweep.by_cursor(lambda after: self._page(take, after)):
+            ids = [str(node["id"]) for node in page]
+            while ids:
+                nodes, ids = self._next(ids)
+                for node in nodes:
+                    yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
         """One fresh order; lines that cannot be taken are left out."""
@@ -80,18 +82,11 @@ class ShopifySource:
         if order.lines:
             yield order
 
-    def _sweep(self, take: int) -> list[str]:
-        """Ids of all open paid orders, oldest first, once each: rows may come again when orders change meanwhile."""
-        found: dict[str, None] = {}
-        after: str | None = None
-        for _ in range(_MOST_PAGES):
-            asked = {"first": take, "after": after, "query": queries.PAID_AND_OPEN}
-            page = self._client.read(queries.IDS, asked)["orders"]
-            found |= dict.fromkeys(str(node["id"]) for node in page["nodes"])
-            if not page["pageInfo"]["hasNextPage"]:
-                return list(found)
-            after = str(page["pageInfo"]["endCursor"])
-        raise BadInput("The shop has more open orders than can be read in one sweep: use larger pages.")
+    def _page(self, take: int, after: str) -> tuple[list[Node], str]:
+        """Ids of open paid orders after a cursor, and the cursor of the next page."""
+        asked = {"first": take, "after": after or None, "query": queries.PAID_AND_OPEN}
+        page = self._client.read(queries.IDS, asked)["orders"]
+        return page["nodes"], str(page["pageInfo"]["endCursor"]) if page["pageInfo"]["hasNextPage"] else ""
 
     def _next(self, ids: list[str]) -> tuple[list[Node], list[str]]:
         """The next orders in full, and the ids that remain; as many at once as the shop's budget allows."""

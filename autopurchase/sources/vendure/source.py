@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.errors import BadInput, NotSupported, Refused, SessionRefused
 from autopurchase.domain.shop import Reject, ShopOrder
 from autopurchase.ports import SourceCheck
+from autopurchase.sources import sweep
 from autopurchase.sources.vendure import queries, shipment
 from autopurchase.sources.vendure.client import Client, MissingFields, NotThere, missing_field
 from autopurchase.sources.vendure.manifest import MANIFEST, Settings, settings
 from autopurchase.sources.vendure.translate import Node, Reader
 
 _LARGEST_PAGE = 1000  # the shop refuses more
-_MOST_PAGES = 20_000
 
 
 class VendureSource:
@@ -41,12 +41,11 @@ class VendureSource:
         return SourceCheck(not problems, identity, tuple(problems), paid, details)
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """Every order that is paid, or authorised and awaiting its payment, and not finished.
-
-        All pages are collected before the first order is given, so that marking meanwhile loses nothing.
-        """
-        for node in self._sweep(max(1, min(page_size, _LARGEST_PAGE))):
-            yield from self._read(node)
+        """Every order that is paid, or authorised and awaiting its payment, and not finished; oldest first."""
+        take = max(1, min(page_size, _LARGEST_PAGE))
+        for page in sweep.by_time(self._page, _placed, take, _LARGEST_PAGE):
+            for node in page:
+                yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
         """One fresh order; lines that cannot be taken are left out."""
@@ -114,31 +113,8 @@ class VendureSource:
 
     # --- reading ---
 
-    def _sweep(self, take: int) -> list[Node]:
-        """All open orders, oldest first, once each.
-
-        Each page begins a second before the last order of the page before, not at a count of rows: an order that leaves
-        meanwhile would shift the others past such a count. A page that holds nothing but one second is made larger;
-        only a second with more orders than the largest page is counted through.
-        """
-        found: dict[str, Node] = {}
-        after, skip = "", 0
-        for _ in range(_MOST_PAGES):
-            page = self._page(take, skip, after)
-            found |= {str(node["id"]): node for node in page}
-            if len(page) < take:
-                return list(found.values())
-            following = _second_before(str(page[-1]["orderPlacedAt"]))
-            if following > after:
-                after, skip = following, 0
-            elif take < _LARGEST_PAGE:
-                take = min(2 * take, _LARGEST_PAGE)
-            else:
-                skip += take
-        raise BadInput("The shop has more open orders than can be read in one sweep: use larger pages.")
-
-    def _page(self, take: int, skip: int, after: str) -> list[Node]:
-        variables = queries.options(queries.OPEN_STATES, take, skip, after)
+    def _page(self, after: datetime | None, skip: int, take: int) -> list[Node]:
+        variables = queries.options(queries.OPEN_STATES, take, skip, _text(after) if after else "")
         return list(self._client.read(queries.order_list(self._settings.names), variables)["orders"]["items"])
 
     def _read(self, node: Node) -> Iterator[ShopOrder | Reject]:
@@ -171,9 +147,11 @@ class VendureSource:
         return wanted
 
 
-def _second_before(text: str) -> str:
-    """A second earlier: some stores keep whole seconds, and “after” excludes its moment."""
-    moment = datetime.fromisoformat(text) - timedelta(seconds=1)
+def _placed(node: Node) -> datetime:
+    return datetime.fromisoformat(str(node["orderPlacedAt"]))
+
+
+def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

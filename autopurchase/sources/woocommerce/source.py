@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from autopurchase.domain.errors import BadInput, NotSupported, Refused, SessionRefused
 from autopurchase.domain.shop import Reject, ShopOrder
 from autopurchase.ports import SourceCheck
-from autopurchase.sources import shipments
+from autopurchase.sources import shipments, sweep
 from autopurchase.sources.shop_http import NotThere
 from autopurchase.sources.woocommerce import shipment
 from autopurchase.sources.woocommerce.client import Client
@@ -19,6 +19,8 @@ from autopurchase.sources.woocommerce.translate import Node, Reader, meta, meta_
 
 _LARGEST_PAGE = 100  # the shop refuses more
 _MOST_PAGES = 20_000
+#: products and variations that are remembered
+_MOST_GOODS = 2_000
 _NARROW = "id,date_created_gmt,date_paid_gmt,status,payment_method"
 
 
@@ -42,14 +44,21 @@ class WooSource:
         """
         identity = f"consumer key …{self._settings.key[-7:]} at {self._settings.base_url}"
         try:
-            found = self._sweep(self._settings.paid_statuses, _LARGEST_PAGE, {"_fields": _NARROW})
+            paid, methods = self._check_reading()
         except Refused as error:
             return SourceCheck(False, identity, (error.sentence,))
-        others = sorted({str(each["payment_method"]) for each in found} - self._settings.paid_methods)
-        details = {"counted": ", ".join(sorted(self._settings.paid_methods)), "not counted": ", ".join(others)}
-        paid = sum(self._reader.is_paid(each) for each in found)
+        counted = self._settings.paid_methods
+        details = {"counted": ", ".join(sorted(counted)), "not counted": ", ".join(sorted(methods - counted))}
         problems = self._check_writing()
         return SourceCheck(not problems, identity, tuple(problems), paid, details)
+
+    def _check_reading(self) -> tuple[int, set[str]]:
+        """How many open orders are paid, and the payment methods of all."""
+        paid, methods = 0, set()
+        for page in self._sweep(self._settings.paid_statuses, _LARGEST_PAGE, {"_fields": _NARROW}):
+            paid += sum(self._reader.is_paid(each) for each in page)
+            methods |= {str(each["payment_method"]) for each in page}
+        return paid, methods
 
     def _check_writing(self) -> list[str]:
         """A change of an order that there is not: the right is asked first."""
@@ -66,16 +75,15 @@ class WooSource:
     # --- reading ---
 
     def open_paid(self, page_size: int = 50) -> Iterator[ShopOrder | Reject]:
-        """Every order that is paid or awaits its payment, and not finished.
+        """Every order that is paid or awaits its payment, and not finished; oldest first.
 
-        All pages are collected before the first order is given. Refunds are asked for per order: lists do not have
-        them, and they do not move an order's modified time.
+        Refunds are asked for per order: lists do not have them, and they do not move an order's modified time.
         """
         statuses = (*self._settings.paid_statuses, *self._settings.waiting_statuses)
-        found = self._sweep(statuses, max(1, min(page_size, _LARGEST_PAGE)))
-        self._learn([line for node in found for line in node["line_items"]])
-        for node in found:
-            yield from self._read(node)
+        for page in self._sweep(statuses, max(1, min(page_size, _LARGEST_PAGE))):
+            self._learn([line for node in page for line in node["line_items"]])
+            for node in page:
+                yield from self._read(node)
 
     def get(self, external_id: str) -> ShopOrder | None:
         """One fresh order; lines that cannot be taken are left out."""
@@ -100,30 +108,16 @@ class WooSource:
         if order.lines:
             yield order
 
-    def _sweep(self, statuses: Sequence[str], take: int, more: Mapping[str, str] | None = None) -> list[Node]:
-        """All orders in ``statuses``, oldest first, once each.
-
-        Each page begins a second before the last order of the page before, not at a count of rows: an order that leaves
-        meanwhile would shift the others past such a count. A page that holds nothing but one second is made larger;
-        only a second with more than a hundred orders is counted through.
-        """
-        found: dict[str, Node] = {}
-        after, page = "", 1
+    def _sweep(self, statuses: Sequence[str], take: int, more: Mapping[str, str] | None = None) -> Iterator[list[Node]]:
+        """Pages of the orders in ``statuses``; ``more``: parameters of the list."""
         asked = {"status": ",".join(statuses), "orderby": "date", "order": "asc", **(more or {})}
-        for _ in range(_MOST_PAGES):
-            since = {"after": after, "dates_are_gmt": "true"} if after else {}
-            rows = self._client.rows("/orders", {**asked, **since, "per_page": str(take), "page": str(page)}).rows
-            found |= {str(node["id"]): node for node in rows}
-            if len(rows) < take:
-                return list(found.values())
-            following = _second_before(str(rows[-1]["date_created_gmt"]))
-            if following > after:
-                after, page = following, 1
-            elif take < _LARGEST_PAGE:
-                take = min(2 * take, _LARGEST_PAGE)
-            else:
-                page += 1
-        raise BadInput("The shop has more open orders than can be read in one sweep: use larger pages.")
+
+        def page(after: datetime | None, skip: int, take: int) -> list[Node]:
+            since = {"after": _text(after), "dates_are_gmt": "true"} if after else {}
+            place = {"per_page": str(take), "offset": str(skip)}
+            return list(self._client.rows("/orders", {**asked, **since, **place}).rows)
+
+        return sweep.by_time(page, _placed, take, _LARGEST_PAGE)
 
     def _refunds(self, external_id: str) -> list[Node]:
         return self._all(f"/orders/{_number(external_id)}/refunds", {})
@@ -140,6 +134,8 @@ class WooSource:
 
     def _learn(self, lines: Sequence[Node]) -> None:
         """Read the products and variations of lines that do not say themselves what to buy, a hundred at once."""
+        if len(self._goods) > _MOST_GOODS:
+            self._goods.clear()
         name = self._settings.names.get("url_meta", "")
         asking = [line for line in lines if not meta(line, name)]
         self._learn_from("/products", {str(line["product_id"]) for line in asking if line.get("product_id")})
@@ -155,7 +151,8 @@ class WooSource:
         for start in range(0, len(new), _LARGEST_PAGE):
             wanted = ",".join(new[start : start + _LARGEST_PAGE])
             try:
-                rows = self._client.rows(path, {"include": wanted, "per_page": str(_LARGEST_PAGE)}).rows
+                asked = {"include": wanted, "per_page": str(_LARGEST_PAGE), "_fields": "id,meta_data"}
+                rows = self._client.rows(path, asked).rows
             except NotThere:
                 continue
             self._goods |= {str(row["id"]): row for row in rows}
@@ -235,9 +232,13 @@ def _number(external_id: str) -> str:
     return external_id
 
 
-def _second_before(text: str) -> str:
-    """A second earlier: the shop keeps whole seconds, and “after” excludes its moment."""
-    return (moment(text) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()
+def _placed(node: Node) -> datetime:
+    return moment(str(node["date_created_gmt"]))
+
+
+def _text(time: datetime) -> str:
+    """A time in GMT as the shop states it, without saying so."""
+    return time.replace(tzinfo=None).isoformat()
 
 
 class WooKind:

@@ -118,6 +118,17 @@ class SourceContract:
                 marked.add(each.external_id)
         assert marked == placed
 
+    def test_an_order_is_read_when_its_turn_comes(self, driver: Driver, source: Source) -> None:
+        """Orders are given while the shop is read: what happens to one before its turn is seen."""
+        placed = [driver.place(PAIR[:1]) for _ in range(6)]
+        walk = (each for each in source.open_paid(2) if isinstance(each, ShopOrder))
+        first = next(each.external_id for each in walk if each.external_id in placed)
+        last = placed[0] if first == placed[-1] else placed[-1]
+        driver.cancel(last)
+        rest = {each.external_id: each for each in walk}
+        assert all(buyable(rest.get(each)) for each in placed[1:-1])
+        assert not buyable(rest.get(last))
+
     # --- buyable ---
 
     def test_an_unpaid_order_is_not_buyable_and_a_late_payment_makes_it_so(

@@ -292,11 +292,12 @@ def _page(request: Request, rows: list[Any]) -> Reply:
     take, page = int(request.query.get("per_page", 10)), int(request.query.get("page", 1))
     if not 1 <= take <= 100 or page < 1:
         raise Denied("rest_invalid_param", "Invalid parameter(s): per_page", 400)
+    offset = int(request.query.get("offset", (page - 1) * take))  # comes before the page, as in the real one
     pages = -(-len(rows) // take)
     headers = {"X-WP-Total": str(len(rows)), "X-WP-TotalPages": str(pages)}
     if page < pages:
         headers["Link"] = f'<http://{request.headers["host"]}{request.path}?page={page + 1}>; rel="next"'
-    return Reply(json.loads(json.dumps(rows[(page - 1) * take : page * take])), headers=headers)
+    return Reply(json.loads(json.dumps(rows[offset : offset + take])), headers=headers)
 
 
 def _time(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A memory of very many keys that lies on disk, so that a file of any size is read in little memory."""
+"""A memory of very many keys that lies on disk, so that a file or a shop of any size is read in little memory."""
 
 from __future__ import annotations
 
