@@ -13,6 +13,7 @@ import autopurchase as ap
 from autopurchase.cli.main import main
 from autopurchase.sandbox import Sandbox
 from tests.cli.shell import credentials, orders_file
+from tests.support.migrated import sqlite_url
 
 _accounts = itertools.count(1)
 
@@ -29,6 +30,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def shop(market: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ap.Workspace]:
     """A workspace with the session ``main`` at Taobao and orders; `account_of` says which account it is."""
     monkeypatch.setenv("AUTOPURCHASE_HOME", str(tmp_path / "home"))
+    sqlite_url(f"sqlite:///{tmp_path / 'home' / 'autopurchase.db'}")
     account = f"api-{next(_accounts)}"
     file = credentials(market, "taobao", account, tmp_path)
     words = ["--provider", "taobao", "--name", "main", "--credentials", str(file), "--base-url", market.base_url]

@@ -12,6 +12,7 @@ import pytest
 from autopurchase.cli.main import main
 from autopurchase.sandbox import Sandbox
 from tests.cli.shell import Said, credentials, orders_file
+from tests.support.migrated import sqlite_url
 from tests.support.processes import Child
 
 _accounts = itertools.count(1)
@@ -62,15 +63,22 @@ class Shell:
 
 
 @pytest.fixture
-def shell(
+def untouched(
     tmp_path: Path, market: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    """Commands on a new, empty workspace."""
+    """Commands where no workspace is yet."""
     home = tmp_path / "home"
     monkeypatch.setenv("AUTOPURCHASE_HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     yield Shell(home, market, f"shell-{next(_accounts)}", capsys)
     market.control("faults", rules=[])
+
+
+@pytest.fixture
+def shell(untouched: Shell) -> Shell:
+    """Commands on a new, empty workspace."""
+    sqlite_url(f"sqlite:///{untouched.home / 'autopurchase.db'}")
+    return untouched
 
 
 @pytest.fixture

@@ -50,12 +50,12 @@ def test_the_doctor_finds_nothing_wrong_with_a_good_workspace(shell: Shell) -> N
     assert said.out.endswith("Nothing is wrong.\n")
 
 
-def test_the_doctor_makes_nothing_where_nothing_is(shell: Shell) -> None:
-    assert findings(shell) == {}
-    assert not shell.home.exists()
-    shell.home.mkdir()
-    assert findings(shell) == {}
-    assert list(shell.home.iterdir()) == []
+def test_the_doctor_makes_nothing_where_nothing_is(untouched: Shell) -> None:
+    assert findings(untouched) == {}
+    assert not untouched.home.exists()
+    untouched.home.mkdir()
+    assert findings(untouched) == {}
+    assert list(untouched.home.iterdir()) == []
 
 
 def test_a_damaged_database(shell: Shell) -> None:
@@ -67,11 +67,11 @@ def test_a_damaged_database(shell: Shell) -> None:
     assert "Traceback" not in shell("status").err
 
 
-def test_something_that_is_no_database(shell: Shell) -> None:
-    shell.home.mkdir()
-    (shell.home / "autopurchase.db").write_text("hello " * 1000, encoding="utf-8")
-    assert "damaged or no database" in findings(shell)["database"]
-    assert shell("status").code == 2
+def test_something_that_is_no_database(untouched: Shell) -> None:
+    untouched.home.mkdir()
+    (untouched.home / "autopurchase.db").write_text("hello " * 1000, encoding="utf-8")
+    assert "damaged or no database" in findings(untouched)["database"]
+    assert untouched("status").code == 2
 
 
 def test_the_key_of_another_workspace(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,12 +134,12 @@ def test_work_that_waits_while_nobody_works(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://127.0.0.1/x", "postgresql://u:s3cret-word@127.0.0.1:1/x"])
-def test_a_database_address_that_leads_nowhere(shell: Shell, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    shell.home.mkdir()
+def test_a_database_address_that_leads_nowhere(untouched: Shell, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    untouched.home.mkdir()
     monkeypatch.setenv("AUTOPURCHASE_DATABASE_URL", url)
-    said = shell("doctor")
+    said = untouched("doctor")
     assert (said.code, "database" in said.out) == (1, True)
-    status = shell("status")
+    status = untouched("status")
     assert status.code == 2
     assert "s3cret-word" not in said.out + said.err + status.err
 

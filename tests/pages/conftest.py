@@ -11,6 +11,7 @@ from autopurchase import wiring
 from autopurchase.ui import keeper
 from autopurchase.wiring import Workspace
 from tests.support import seed
+from tests.support.migrated import sqlite_url
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,6 +31,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
     monkeypatch.setattr(keeper, "keep_worker", lambda opened: None)
     st.cache_data.clear()
     st.cache_resource.clear()
+    sqlite_url(f"sqlite:///{tmp_path / 'home' / 'autopurchase.db'}")
     opened = wiring.open_workspace()
     seed.empty(opened.context.db, opened.context.vault)
     yield opened
@@ -44,6 +46,7 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]
     monkeypatch.setattr(keeper, "keep_worker", lambda opened: None)
     st.cache_data.clear()
     st.cache_resource.clear()
+    sqlite_url(f"sqlite:///{tmp_path / 'home' / 'autopurchase.db'}")
     opened = wiring.open_workspace()
     seed.fill(opened.context.db, opened.context.vault, count=60)
     yield opened

@@ -18,6 +18,7 @@ from autopurchase.demo.history import Accounts, Shape
 from autopurchase.reports import Basis
 from autopurchase.services.context import Context
 from tests.support import seed
+from tests.support.migrated import sqlite_url
 
 #: when pasts end: a Wednesday
 END = datetime(2026, 11, 25, 12, 7, tzinfo=UTC)
@@ -56,7 +57,7 @@ class Archive:
 
 def open_archive(home: Path, url: str) -> Archive:
     """An empty workspace."""
-    opened = wiring.open_workspace({"AUTOPURCHASE_HOME": str(home), "AUTOPURCHASE_DATABASE_URL": url})
+    opened = wiring.open_workspace({"AUTOPURCHASE_HOME": str(home), "AUTOPURCHASE_DATABASE_URL": sqlite_url(url)})
     made = seed.Seed(END)
     with opened.context.db.write() as tx:
         seed._accounts(tx, made, opened.context.vault)

@@ -48,8 +48,8 @@ def test_migrating_again_changes_nothing(db: Database) -> None:
     assert not migrate(db)
 
 
-def test_a_workspace_without_figures_is_counted_when_it_is_migrated(database_url: str) -> None:
-    opened = Database(database_url)
+def test_a_workspace_without_figures_is_counted_when_it_is_migrated(bare_database_url: str) -> None:
+    opened = Database(bare_database_url)
     with opened.write() as tx:
         command.upgrade(_config(tx), "0002")
     shop = {"id": 1, "name": "shop", "kind": "file", "config_sealed": "", "created_at": NOW}
@@ -79,8 +79,8 @@ def test_a_workspace_without_figures_is_counted_when_it_is_migrated(database_url
     opened.close()
 
 
-def test_a_new_database_is_at_no_revision(database_url: str) -> None:
-    opened = Database(database_url)
+def test_a_new_database_is_at_no_revision(bare_database_url: str) -> None:
+    opened = Database(bare_database_url)
     assert current(opened) == ""
     opened.close()
 

@@ -27,6 +27,7 @@ from autopurchase.storage.lines import Event, line_state
 from autopurchase.storage.migrate import migrate
 from autopurchase.storage.schema import booking_line, event, line, orders, session, source
 from autopurchase.storage.vault import KeyVault
+from tests.support.migrated import sqlite_url
 
 ADMIN = Actor("ada", Role.ADMINISTRATOR)
 OPERATOR = Actor("olga", Role.OPERATOR)
@@ -275,7 +276,7 @@ def _booking(tx: Connection, row: Any, at: datetime) -> int:
 
 def open_workspace(url: str) -> Workspace:
     """A workspace on an empty or known database, with the same key every time."""
-    db = Database(url)
+    db = Database(sqlite_url(url))
     migrate(db)
     clock, queue, shop = TickingClock(), NotedQueue(), MemoryShop()
     providers: Any = {"taobao": object(), "alibaba1688": object()}

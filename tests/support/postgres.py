@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support import migrated
 from tests.support.processes import Child, as_user, free_port, start, wait_until
 
 NOBODY = 65534  # the server refuses to run as root
@@ -40,10 +41,10 @@ class Cluster:
         """SQLAlchemy address of `database`."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """Make an empty database and return its name."""
+    def create_database(self, template: str = "template1") -> str:
+        """Make an empty database, or a copy of ``template``, and return its name."""
         name = f"test_{next(self.numbers)}"
-        self.execute(f'CREATE DATABASE "{name}"')
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
 
     def drop_database(self, name: str) -> None:
@@ -123,17 +124,44 @@ def postgres_cluster() -> Iterator[Cluster]:
     cluster.stop()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_cluster: Cluster) -> str:
+    """Name of a migrated database to copy."""
+    name = postgres_cluster.create_database()
+    migrated.make(postgres_cluster.url(name))
+    return name
+
+
 @pytest.fixture
-def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
-    """Address of a fresh, empty PostgreSQL database, dropped after the test."""
+def postgres_url(postgres_cluster: Cluster, postgres_template: str) -> Iterator[str]:
+    """Address of a fresh, migrated PostgreSQL database, dropped after the test."""
+    name = postgres_cluster.create_database(postgres_template)
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop_database(name)
+
+
+@pytest.fixture
+def bare_postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
+    """The same without any table."""
     name = postgres_cluster.create_database()
     yield postgres_cluster.url(name)
     postgres_cluster.drop_database(name)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Address of a fresh, empty database: the test runs once on SQLite and once on PostgreSQL."""
+    """Address of a fresh, migrated database: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return migrated.sqlite_url(f"sqlite:///{tmp_path / 'autopurchase.db'}")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=BOTH)
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same without any table, as a first start finds it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'autopurchase.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("bare_postgres_url"))

@@ -24,6 +24,7 @@ from autopurchase.services.context import Context
 from autopurchase.services.plan import PlanView
 from autopurchase.storage import lines, schema
 from tests.support import calls
+from tests.support.migrated import sqlite_url
 from tests.support.processes import Child, start, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,7 +252,7 @@ def _line(order_id: int, number: int, at: int, item: Item, sku: Sku, quantity: i
 @contextmanager
 def open_world(home: Path, url: str, market: Sandbox, *providers: str, **session: Any) -> Iterator[World]:
     """A new workspace with one session a provider, on an account of its own."""
-    workspace = wiring.open_workspace({"AUTOPURCHASE_HOME": str(home), "AUTOPURCHASE_DATABASE_URL": url})
+    workspace = wiring.open_workspace({"AUTOPURCHASE_HOME": str(home), "AUTOPURCHASE_DATABASE_URL": sqlite_url(url)})
     world = World(home, url, market, workspace, f"buyer{next(_accounts)}-{time.time_ns()}")
     try:
         for provider in providers or ("taobao", "alibaba1688"):
