@@ -51,8 +51,8 @@ CURRENCIES = (
     Column("currency", "Currency"),
     Column("pieces", "Pieces", "pieces"),
     Column("value", "Value in it", "money"),
-    Column("unpriced", "Without a reference price", "pieces"),
-    Column("unrated", "Without a rate", "pieces"),
+    Column("unpriced", "No reference price", "pieces"),
+    Column("unrated", "No rate", "pieces"),
 )
 #: of every cut, after the dimension's own column (what filters take) and ``label`` (what people read)
 CUT = (

@@ -194,9 +194,17 @@ def _lines(
             xshift=8, yshift=shift, font={"color": colour, "size": 12},
         )  # fmt: skip
     finished = finish(chart, message, theme)
-    finished.update_layout(margin={"r": 120})
+    finished.update_xaxes(tickvals=weeks, ticktext=_ticks(weeks), tickangle=0)
     finished.update_yaxes(rangemode="tozero")
     return finished
+
+
+def _ticks(weeks: Sequence[str]) -> list[str]:
+    """``W47`` for each week, with the year where one begins."""
+    years = ["", *(week[:4] for week in weeks)]
+    return [
+        week[5:] + (f"<br>{week[:4]}" if week[:4] != before else "") for before, week in zip(years, weeks, strict=False)
+    ]
 
 
 def _apart(row: Mapping[str, Any], series: Sequence[tuple[str, str, str]]) -> list[tuple[int, tuple[str, str, str]]]:

@@ -23,7 +23,7 @@ VARIANCE = (
     Column("what", "Part"),
     Column("label", "Part"),
     Column("value", "Value", "money"),
-    Column("share", "Of the reference value", "share"),
+    Column("share", "Of that at payment", "share"),
     Column("pieces", "Pieces", "pieces"),
 )
 MARGIN = (

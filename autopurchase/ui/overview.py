@@ -132,7 +132,11 @@ def sessions(shown: Shown) -> None:
     """Whether every account was read lately, and what it has left."""
     with cells.cell(7, _("Sessions")):
         if shown.report.sheets["sessions"].rows:
-            report_view.table(shown.report, "sessions")
+            report_view.table(shown.report, "sessions", without=("synced", "cap", "error"))
+            sheet = shown.report.sheets["sessions"]
+            for place in range(len(sheet.rows)):
+                if trouble := sheet.cell(place, "error"):
+                    st.caption(f":red[**{sheet.cell(place, 'session')}**] {trouble}")
         else:
             cells.empty(_("No purchasing account yet."), page=SESSIONS, label=_("Add a session"), icon="key")
 

@@ -27,7 +27,10 @@ _WIDTHS = {"money": 100, "share": 74, "seconds": 84, "time": 132, "flag": 64, "p
 #: columns of lines' numbers: they lead to the line's order
 LINKED = ("number",)
 _WIDEST = 520
-_MOST_ROWS = 14
+_MOST_ROWS = 20
+#: columns of codes, and codes whose words are not their own letters
+_CODES = frozenset({"what", "outcome", "part", "state"})
+_WORDS = {"excess": "Over-booked", "cohort": "Cohort, pieces", "cohort_money": "Cohort, fen"}
 
 
 def address(behind: Behind, basis: Basis, filters: Filters, title: str) -> dict[str, str]:
@@ -120,8 +123,15 @@ def _title(sheet: Sheet, number: int, name: str) -> str:
     """What a cell is called in words: ``New ready, Pieces``."""
     names = [column.name for column in sheet.columns]
     row = sheet.rows[number]
-    called = row[names.index("label")] if "label" in names else row[0]
-    return f"{_(str(called))}, {_(sheet.columns[names.index(name)].label)}"
+    place = names.index("label") if "label" in names else 0
+    return f"{_said(sheet.columns[place], str(row[place]))}, {_(sheet.columns[names.index(name)].label)}"
+
+
+def _said(column: Column, told: str) -> str:
+    """A text of a report in people's words."""
+    if column.name not in _CODES or not told:
+        return _(told)
+    return _(_WORDS[told]) if told in _WORDS else tables.word(told)
 
 
 def theme() -> str:
@@ -140,7 +150,7 @@ def table(report: Report, name: str, *, without: Sequence[str] = ()) -> None:
     st.dataframe(
         pd.DataFrame(rows, columns=[column.name for column in shown]),
         hide_index=True,
-        height=tables.height(min(len(rows), _MOST_ROWS)),
+        height=tables.height(len(rows), _MOST_ROWS),
         alt=_(sheet.title),
         column_config={column.name: _config(sheet, column) for column in shown},
     )
@@ -160,7 +170,7 @@ def _cell(report: Report, sheet: Sheet, number: int, column: Column) -> Any:
     if column.unit in FIGURES:
         told = told.rjust(_digits(sheet, column), FIGURE_SPACE)
     if not _opens(sheet, column):
-        return _(told) if column.unit == "text" else told
+        return _said(column, told) if column.unit == "text" else told
     behind = sheet.opens.get((number, column.name))
     told = told.replace("%", "%25")  # a link's address is decoded before it is shown
     if behind is None or not value:
@@ -193,8 +203,13 @@ def _config(sheet: Sheet, column: Column) -> Any:
         )
     if column.unit in FIGURES:
         return st.column_config.TextColumn(label, alignment="right", width=_width(label, column))
-    longest = max((len(str(row[_place(sheet, column)] or "")) for row in sheet.rows), default=0)
-    return tables.text(label, max(64, min(_WIDEST, 8 * max(longest, len(label)) + 16)))
+    longest = max((_broad(str(row[_place(sheet, column)] or "")) for row in sheet.rows), default=0)
+    return tables.text(label, max(64, min(_WIDEST, 7 * max(longest, len(label)) + 20)))
+
+
+def _broad(words: str) -> int:
+    """How many letters wide; a Chinese character is two."""
+    return len(words) + sum(character > "\u2e80" for character in words)
 
 
 def _width(label: str, column: Column) -> int:

@@ -103,7 +103,8 @@ def draw(person: Person, report: Report, trend: Sheet) -> None:
             with tab:
                 _cut(report, name)
     with cells.cell(7, _("People and accounts"), note=_("Rates depend on what was dealt with: see the mix.")):
-        report_view.table(report, "operators")
+        report_view.table(report, "operators", without=("mix",))
+        report_view.table(report, "operators", without=_BEFORE_MIX)
         report_view.table(report, "sessions")
     _foot(report)
 
@@ -111,6 +112,10 @@ def draw(person: Person, report: Report, trend: Sheet) -> None:
 #: of a cut: what happened, and how well it went
 _HOW_MUCH = ("new_ready", "booked", "booked_value", "bought", "bought_value", "cancelled", "refunded", "variance")
 _HOW_WELL = ("conversion", "expired_share", "time_to_book", "time_to_buy", "tracking_lag", "seller_cancels", "ranked")
+
+
+#: of operators: all but who it is and the mix
+_BEFORE_MIX = ("booked", "value", "first_pass", "undone", "undo_share", "overrides", "variance")
 
 
 def _cut(report: Report, name: str) -> None:
@@ -169,17 +174,17 @@ def _prices(report: Report, drawn: dict[str, charts.Chart]) -> None:
 
 def _foot(report: Report) -> None:
     with cells.cell(8, _("Does it add up"), note=_("Starts and ends are read from states, changes from events.")):
-        report_view.table(report, "identities", without=("what",))
+        sheet = report.sheets["identities"]
+        report_view.table(report, "identities", without=("formula", "terms"))
+        for place in range(len(sheet.rows)):
+            st.caption(f"`{sheet.cell(place, 'formula')}` · {sheet.cell(place, 'terms')}")
         if report.sheets["unreconciled"].rows:
             st.error(_("Unreconciled: the state and the history of these lines disagree."), icon=":material/error:")
             report_view.table(report, "unreconciled")
-        left, right = st.columns(2, gap="small")
-        with left:
-            st.caption(f"**{_('How far it can be trusted')}**")
-            report_view.table(report, "hygiene", without=("what",))
-        with right:
-            st.caption(f"**{_('Restated since it was frozen')}**")
-            report_view.table(report, "restated")
+        st.caption(f"**{_('How far it can be trusted')}**")
+        report_view.table(report, "hygiene", without=("what",))
+        st.caption(f"**{_('Restated since it was frozen')}**")
+        report_view.table(report, "restated")
 
 
 def _files(person: Person, report: Report) -> None:

@@ -60,7 +60,9 @@ UNLINKED = {
     r"Operators: overrides": "runs, not lines",
     r"Margin at risk: (pieces|paid|cost|margin)": "rows are lines, of which each leads to its order",
     r"Does it add up: change": "the sum of the flow, which opens above, as its terms say",
-    r"Does it add up: (start|end|residual|terms)": "of the cohort, or made of the numbers beside it",
+    r"Does it add up: (start|end|residual)": "of the cohort, or made of the numbers beside it",
+    r"words: `.*` · .*": "the terms of an identity, each of which opens above",
+    r"words: :red\[\*\*.*\*\*\] .*": "an account and its trouble",
     r"Restated since it was frozen: (frozen|now|cny)": "as it was frozen, and that with the change, which opens",
     r"Operations, newest first: (run|at|out)": "a cell of the journal, which it leads to",
 }
