@@ -99,7 +99,7 @@ class Ages:
             ),
             Figure("sla_breach_pieces", f"Over {self._basis.sla_hours} h", late, "pieces", behind=breach),
             Figure(
-                "next_breach", "Over it within 2 h", soon, "pieces",
+                "next_breach", f"Pass {self._basis.sla_hours} h within 2 h", soon, "pieces",
                 behind=Behind("backlog", "pieces", {"next_breach": True}),
             ),
         ]  # fmt: skip

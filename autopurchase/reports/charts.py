@@ -128,7 +128,13 @@ def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
             marker={
                 "color": colour,
                 "opacity": [1.0 if row["mature"] else 0.45 for row in rows],
-                "pattern": {"shape": _PATTERNS[place], "fgcolor": _INK["light"], "size": 5, "solidity": 0.15},
+                "pattern": {
+                    "shape": _PATTERNS[place],
+                    "fgcolor": _INK["light"],
+                    "size": 5,
+                    "solidity": 0.15,
+                    "fillmode": "overlay",
+                },
             },
             hovertemplate="%{x}, " + label.lower() + ": %{y} %<extra></extra>",
             customdata=[(number, _SHARES[name]) for number, _row in shown],

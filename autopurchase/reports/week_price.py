@@ -23,7 +23,7 @@ VARIANCE = (
     Column("what", "Part"),
     Column("label", "Part"),
     Column("value", "Value", "money"),
-    Column("share", "Of that at payment", "share"),
+    Column("share", "Of reference", "share"),
     Column("pieces", "Pieces", "pieces"),
 )
 MARGIN = (

@@ -22,6 +22,7 @@ from autopurchase.ui.words import FIGURE_SPACE, _
 from autopurchase.ui.workspace import context
 
 LINES = "pages/manage/lines.py"
+_CLICKED = "report.clicked"
 #: widths of columns by unit, in pixels
 _WIDTHS = {"money": 100, "share": 74, "seconds": 84, "time": 132, "flag": 64, "pieces": 66, "lines": 60, "count": 66}
 #: columns of lines' numbers: they lead to the line's order
@@ -40,6 +41,7 @@ def address(behind: Behind, basis: Basis, filters: Filters, title: str) -> dict[
 
 def filters(person: Person) -> Filters:
     """The part of the work that is looked at, kept in the address."""
+    _follow_click()
     names = reports.names(context(), person.actor)
     chosen: dict[str, str] = {}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -102,13 +104,23 @@ def open_chart(report: Report, sheet: Sheet, drawn: Chart | None, key: str, alt:
         return
     for trace in drawn.data:
         trace.customdata = [_query(report, sheet, number, name) for number, name in trace.customdata]
-    event: Any = st.plotly_chart(
-        drawn, theme=None, key=key, config={"displayModeBar": False}, alt=alt, on_select="rerun",
-        selection_mode="points",
+    st.plotly_chart(
+        drawn, theme=None, key=key, config={"displayModeBar": False}, alt=alt, selection_mode="points",
+        on_select=lambda: _clicked(key),
     )  # fmt: skip
-    queries = [point.get("customdata") for point in event["selection"]["points"]]
+
+
+def _clicked(key: str) -> None:
+    """Callback: remember the address of what was clicked, as it was seen; the page may not switch from here."""
+    queries = [point.get("customdata") for point in st.session_state[key]["selection"]["points"]]
     if queries and queries[0]:
-        st.switch_page(LINES, query_params=parse_qsl(queries[0]))
+        st.session_state[_CLICKED] = queries[0]
+
+
+def _follow_click() -> None:
+    """Go where a clicked point leads, before anything is counted."""
+    if query := st.session_state.pop(_CLICKED, ""):
+        st.switch_page(LINES, query_params=parse_qsl(query))
 
 
 def _query(report: Report, sheet: Sheet, number: int, name: str) -> str:
@@ -203,6 +215,8 @@ def _config(sheet: Sheet, column: Column) -> Any:
         )
     if column.unit in FIGURES:
         return st.column_config.TextColumn(label, alignment="right", width=_width(label, column))
+    if column.unit in _WIDTHS:
+        return tables.text(label, _width(label, column))
     longest = max((_broad(str(row[_place(sheet, column)] or "")) for row in sheet.rows), default=0)
     return tables.text(label, max(64, min(_WIDEST, 7 * max(longest, len(label)) + 20)))
 

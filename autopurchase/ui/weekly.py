@@ -155,9 +155,9 @@ def _quality(report: Report) -> None:
         left, right = st.columns(2, gap="small")
         with left:
             report_view.table(report, "times", without=("what",))
-            report_view.table(report, "attempts", without=("cause",))
         with right:
-            report_view.table(report, "yield", without=("what",))
+            report_view.table(report, "attempts", without=("cause",))
+        report_view.table(report, "yield", without=("what",))
 
 
 def _prices(report: Report, drawn: dict[str, charts.Chart]) -> None:
@@ -177,7 +177,7 @@ def _foot(report: Report) -> None:
         sheet = report.sheets["identities"]
         report_view.table(report, "identities", without=("formula", "terms"))
         for place in range(len(sheet.rows)):
-            st.caption(f"`{sheet.cell(place, 'formula')}` · {sheet.cell(place, 'terms')}")
+            st.caption(" · ".join(filter(None, (sheet.cell(place, "formula"), sheet.cell(place, "terms")))))
         if report.sheets["unreconciled"].rows:
             st.error(_("Unreconciled: the state and the history of these lines disagree."), icon=":material/error:")
             report_view.table(report, "unreconciled")

@@ -32,7 +32,7 @@ from tests.reports.test_by_hand import Book
 from tests.reports.test_changes import Clock
 from tests.reports.test_histories import TROUBLED
 from tests.support.pages import APP, open_app, sound
-from tests.support.shown import FIGURE_SPACE, Shown, chart_keys, numbers
+from tests.support.shown import FIGURE_SPACE, Shown, chart_keys, click_point, numbers
 
 OVERVIEW, WEEKLY, LINES, PAY = (f"pages/manage/{name}.py" for name in ("overview", "weekly", "lines", "pay"))
 WEEK, LATER = "2026-W47", "2026-W48"
@@ -61,7 +61,7 @@ UNLINKED = {
     r"Margin at risk: (pieces|paid|cost|margin)": "rows are lines, of which each leads to its order",
     r"Does it add up: change": "the sum of the flow, which opens above, as its terms say",
     r"Does it add up: (start|end|residual)": "of the cohort, or made of the numbers beside it",
-    r"words: `.*` · .*": "the terms of an identity, each of which opens above",
+    r"words: .* = .* · .*": "the terms of an identity, each of which opens above",
     r"words: :red\[\*\*.*\*\*\] .*": "an account and its trouble",
     r"Restated since it was frozen: (frozen|now|cny)": "as it was frozen, and that with the change, which opens",
     r"Operations, newest first: (run|at|out)": "a cell of the journal, which it leads to",
@@ -330,8 +330,7 @@ def test_a_click_on_a_point_opens_its_lines(archive: Archive, lines: Lines) -> N
     for page, query in ((OVERVIEW, {}), (WEEKLY, {"week": WEEK})):
         for key, point in chart_keys(read(page, **query)).items():
             app = read(page, **query)
-            app.session_state[key] = {"selection": {"points": [{"customdata": point}], "point_indices": [0]}}
-            sound(app.run())
+            click_point(app, key, point)
             opened, wanted = Opened.of(app, app.query_params["behind"]), lines.behind(point)
             assert (opened.told, opened.count, opened.pieces) == (wanted.told, wanted.count, wanted.pieces), (page, key)
             clicked += 1

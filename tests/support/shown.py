@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Dataframe, Element, Metric, PageLink
+
+from tests.support.pages import sound
 
 FIGURE_SPACE = "\u2007"
 LINES = "lines"
@@ -114,6 +117,15 @@ def _led(link: PageLink) -> Shown:
     words = re.sub(r":\w+\[|[\]*]", "", link.value)
     count = re.match(r"[\d,]+", words)
     return Shown(f"link to {link.proto.page}: {words}", count[0] if count and query else words, query, bool(query))
+
+
+def click_point(app: AppTest, key: str, query: str) -> AppTest:
+    """Click the point of a chart that leads to ``query``, as a browser reports it, and run."""
+    (chart,) = (each for each in _elements(app.main) if each.type == "plotly_chart" and each.key == key)
+    states = app._tree.get_widget_states()
+    picked = {"selection": {"points": [{"customdata": query}], "point_indices": [0], "box": [], "lasso": []}}
+    states.widgets.append(WidgetState(id=chart.proto.id, string_value=json.dumps(picked)))
+    return sound(app._run(states))
 
 
 def chart_keys(app: AppTest) -> Mapping[str, str]:
