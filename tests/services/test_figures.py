@@ -68,9 +68,9 @@ def test_figures_of_real_orders(world: World) -> None:
     assert now.figures["backlog_pieces"].value == waiting
     assert now.figures["unpaid_orders"].value == 2
     with world.ctx.db.read() as tx:
-        for figure in [*report.all_figures(), *now.all_figures()]:
+        for figure, basis in ((figure, each.basis) for each in (report, now) for figure in each.all_figures()):
             assert figure.behind is not None
-            rows = lines.rows_behind(tx, figure.behind, report.basis)
+            rows = lines.rows_behind(tx, figure.behind, basis)
             again = lines.recount(figure.behind, rows, figure.currency)
             assert again == figure.value or not (again or figure.value), figure
     owed = sum(order["total_fen"] for order in _unpaid(world))
