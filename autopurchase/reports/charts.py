@@ -22,6 +22,8 @@ GREY = "#8C8681"
 _INK = {"light": "#1C1917", "dark": "#F5F5F4"}
 _FAINT = {"light": "#E7E5E4", "dark": "#3A332E"}
 _FONT = "'Noto Sans', 'Noto Sans CJK SC', 'DejaVu Sans', sans-serif"
+#: lines and words in a colour that is too dark for a dark page
+_ON_DARK = {BLUE: SKY}
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PATTERNS = ("", "/", ".", "x")
 
@@ -122,8 +124,9 @@ def cohort(sheet: Sheet, theme: str = "light") -> Chart | None:
             x=[f"{row['week']}{'' if row['mature'] else ' *'}" for row in rows],
             y=[float(round(share, 1)) for share in shares],
             name=label,
-            text=[f"{share:.0f}" if share >= 6 else "" for share in shares],
+            text=[f"{share:.0f}" if share >= 9 else "" for share in shares],
             textposition="inside",
+            textangle=0,
             insidetextanchor="middle",
             marker={
                 "color": colour,
@@ -187,6 +190,8 @@ def _lines(
     """Lines named at their ends; a week that is not over is joined by a dot only."""
     chart = go.Figure()
     weeks = [row["week"] for row in rows]
+    if theme == "dark":
+        series = [(label, name, _ON_DARK.get(colour, colour)) for label, name, colour in series]
     for place, (label, name, colour) in enumerate(series):
         chart.add_scatter(
             x=weeks, y=[row[name] for row in rows], mode="lines+markers", name=label, marker={"size": 5},
@@ -217,7 +222,7 @@ def _apart(row: Mapping[str, Any], series: Sequence[tuple[str, str, str]]) -> li
     """The labels at the lines' ends with the shift (pixels) that keeps each clear of the one below it."""
     ranked = sorted(series, key=lambda part: row[part[1]])
     top = max([*(abs(row[part[1]]) for part in series), 1])
-    found, below = [], float("-inf")
+    found, below = [], -7.0  # clear of the weeks under the axis
     for part in ranked:
         at = row[part[1]] / top * 150  # a plot is some 150 pixels high
         place = max(at, below + 16)
