@@ -17,7 +17,7 @@ _STYLE = """
 @media (prefers-color-scheme:dark){:root{--ink:#f5f5f4;--soft:#a8a29e;--line:#44403c;--paper:#171412;--shade:#26211d;
 --red:#f87171}}
 @media print{:root{color-scheme:light;--ink:#1c1917;--soft:#57534e;--line:#d6d3d1;--paper:#fff;--shade:#f5f5f4;
---red:#b91c1c}@page{size:A4 landscape;margin:12mm}section,figure{break-inside:avoid}}
+--red:#b91c1c}@page{size:A4 landscape;margin:12mm}}
 body{font:14px/1.45 'Noto Sans','Noto Sans CJK SC','DejaVu Sans',sans-serif;color:var(--ink);background:var(--paper);
 max-width:1180px;margin:24px auto;padding:0 16px}
 h1{font-size:26px;margin:0}h2{font-size:17px;margin:32px 0 6px}p.note,dl{color:var(--soft)}
@@ -28,7 +28,12 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:8px 0 
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th{text-align:left;vertical-align:bottom;border-bottom:1px solid var(--ink);padding:4px 10px 4px 0;font-weight:600}
 td{border-bottom:1px solid var(--line);padding:3px 10px 3px 0}
-.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}figure{margin:12px 0}
+td{word-break:keep-all}.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
+figure{margin:12px 0}
+@media print{body{max-width:none;margin:0;padding:0;font-size:11px}h1{font-size:20px}
+h2{font-size:14px;margin:18px 0 4px}
+.figures{gap:6px}.figure{padding:5px 9px}.figure b{font-size:15px}.wide{overflow:visible}table{font-size:9.5px}
+th,td{padding:2px 7px 2px 0}h2,p.note,thead{break-after:avoid}tr,.figure,figure{break-inside:avoid}}
 """
 
 
@@ -76,17 +81,25 @@ def _section(report: Report, sheet: Sheet, chart: charts.Chart | None) -> Iterat
 
 
 def _table(sheet: Sheet, zone: str) -> str:
-    head = "".join(f"<th{_side(column)}>{escape(_label(column))}</th>" for column in sheet.columns)
+    shown = _shown(sheet)
+    head = "".join(f"<th{_side(column)}>{escape(_label(column))}</th>" for _, column in shown)
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_side(column)}>{escape(text(value, column.unit, column.currency, zone))}</td>"
-            for column, value in zip(sheet.columns, row, strict=True)
+            f"<td{_side(column)}>{escape(text(row[place], column.unit, column.currency, zone))}</td>"
+            for place, column in shown
         )
         + "</tr>"
         for row in sheet.rows
     )
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+
+
+def _shown(sheet: Sheet) -> list[tuple[int, Column]]:
+    """Columns for people, with their places: not the code that stands before its words under the same title."""
+    words = [_label(column) for column in sheet.columns[1:]] + [""]
+    places = enumerate(zip(sheet.columns, words, strict=True))
+    return [(place, column) for place, (column, following) in places if _label(column) != following]
 
 
 def _label(column: Column) -> str:
