@@ -1,16 +1,16 @@
 """The pictures of the documents, taken anew: `python -m tests.pictures docs/images`.
 
-A demo is worked with as people do: lines are booked, some orders are paid and sent, one expires its welcome; then every page is
+A demo is worked with as people do: lines are booked, some orders are paid and sent; then every page is
 photographed in a real browser. Takes some three minutes.
 """
 
-import os
-import re
-import subprocess
+import shutil
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -18,9 +18,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from autopurchase import wiring
-from autopurchase.demo import market
-from tests.support.browser import ARGS, click_row, open_page, settle, start_app
+from tests.support.browser import ARGS, click_all_rows, open_page, settle, start_app
 from tests.support.processes import wait_until
 
 READY = "ready-table"
@@ -47,17 +45,11 @@ def main(folder: Path) -> None:
         app = start_app(home)
         try:
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(args=ARGS, channel=None, executable_path=chromium())
+                browser = playwright.chromium.launch(args=ARGS, executable_path=shutil.which("chromium"))
                 take(browser, app.url, home, folder)
                 browser.close()
         finally:
             app.stop()
-
-
-def chromium() -> str:
-    """The browser of this machine."""
-    found = subprocess.run(["which", "chromium"], capture_output=True, text=True, check=True)
-    return found.stdout.strip()
 
 
 def take(browser: Browser, url: str, home: Path, folder: Path) -> None:
@@ -81,9 +73,7 @@ def work(page: Page, url: str, home: Path, folder: Path) -> None:
     """Book twice, pay some orders, let some of them be sent, synchronise."""
     for number, provider in enumerate(("taobao", "alibaba1688")):
         open_page(page, f"{url}/ready?ready_provider={provider}")
-        click_row(page, 0, key=READY)
-        click_row(page, 39, key=READY, shift=True) if number else page.locator(".st-key-pick-all button").click()
-        settle(page)
+        click_all_rows(page, key=READY)
         if not number:
             snap(page, folder / "ready.png")
         page.locator(".st-key-book button").first.click()
@@ -92,7 +82,7 @@ def work(page: Page, url: str, home: Path, folder: Path) -> None:
         if not number:
             snap(page, folder / "plan.png")
         page.locator(".st-key-confirm button").first.click()
-        wait_until(lambda: booked(home, number + 1), timeout=180, what="the bookings", every=0.5)
+        wait_until(partial(booked, home, number + 1), timeout=180, what="the bookings", every=0.5)
     pay_and_ship(home)
     synchronise(page, url)
 
@@ -105,8 +95,6 @@ def booked(home: Path, runs: int) -> bool:
 
 def told(home: Path, query: str) -> list[tuple[object, ...]]:
     """What the workspace's database says."""
-    import sqlite3
-
     with sqlite3.connect(f"file:{home / 'autopurchase.db'}?mode=ro", uri=True) as connection:
         return connection.execute(query).fetchall()
 

@@ -153,7 +153,9 @@ class Sheet:
         return pd.DataFrame([list(row) for row in self.rows], columns=[column.name for column in self.columns])
 
     def priced(self, currency: str) -> Sheet:
-        """The same with ``currency`` for every money column that names none."""
+        """The same with ``currency`` for every money column that names none, unless each row names its own."""
+        if any(each.name == "currency" for each in self.columns):
+            return self
         columns = [replace(each, currency=each.currency or currency) if each.unit == "money" else each
                    for each in self.columns]  # fmt: skip
         return replace(self, columns=tuple(columns))

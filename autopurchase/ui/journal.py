@@ -42,7 +42,7 @@ def cells_of(person: Person, wanted: Wanted) -> None:
     if not rows:
         _nothing(wanted)
         return
-    outcomes = _outcomes([row["id"] for row in rows if row["kind"] == "book"])
+    outcomes = run_cell.outcomes_of(rows)
     signed = notes.of_runs(context(), person.actor, [row["id"] for row in rows])
     for row in rows:
         _cell(person, row, outcomes.get(row["id"], []), signed.get(row["id"], []), alone=bool(wanted.run))
@@ -100,19 +100,9 @@ def _reach(wanted: Wanted) -> None:
         st.caption(words.format(n=f"{journal.NEAR:,}"))
 
 
-def _outcomes(run_ids: list[int]) -> dict[int, list[Row]]:
-    """Lines by outcome for the booking runs of the page, in one query."""
-    found: dict[int, list[Row]] = {}
-    if run_ids:
-        with reading() as connection:
-            for row in stored.outcome_counts(connection, run_ids):
-                found.setdefault(row["run_id"], []).append(row)
-    return found
-
-
 def _cell(person: Person, row: Row, outcomes: list[Row], signed: list[Note], *, alone: bool) -> None:
     """One cell; its body is read and drawn only while it is open."""
-    words = run_cell.outcome_words(outcomes, row["out"]) or tables.summary(row)
+    words = run_cell.summary(row, outcomes)
     label = f"**[{row['id']}]** {title(row)}"
     if words:
         label += f" — {words}"

@@ -12,7 +12,7 @@ from autopurchase.domain.errors import BadInput
 from autopurchase.reports import Filters, Report, Sheet, charts
 from autopurchase.services import reports
 from autopurchase.storage import figures
-from autopurchase.ui import cells, report_view, tables
+from autopurchase.ui import cells, report_view, run_cell, tables
 from autopurchase.ui.guard import Person
 from autopurchase.ui.words import _
 from autopurchase.ui.workspace import context, reading
@@ -147,4 +147,6 @@ def runs(shown: Shown) -> None:
         if not shown.runs:
             cells.empty(_("Nothing has been done yet."), page=READY, label=_("Ready for purchase"))
             return
-        tables.run_table([tables.run_row(row) for row in shown.runs])
+        outcomes = run_cell.outcomes_of(shown.runs)
+        rows = [tables.run_row(row, run_cell.summary(row, outcomes.get(row["id"], []))) for row in shown.runs]
+        tables.run_table(rows)

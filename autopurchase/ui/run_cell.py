@@ -34,6 +34,21 @@ OUTCOMES = {
 SHOWN = 500
 
 
+def outcomes_of(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """Lines by outcome for the booking runs among these, in one query."""
+    found: dict[int, list[Row]] = {}
+    if keys := [row["id"] for row in rows if row["kind"] == "book"]:
+        with reading() as connection:
+            for row in stored.outcome_counts(connection, keys):
+                found.setdefault(row["run_id"], []).append(row)
+    return found
+
+
+def summary(row: Row, outcomes: Sequence[Row]) -> str:
+    """What came of a run, in one line."""
+    return outcome_words(outcomes, row["out"]) or tables.summary(row)
+
+
 def outcome_words(outcomes: Sequence[Row], out: Row) -> str:
     """``12 booked · 31 one expired session · 4 price over limit · 2 unknown``."""
     fates, reasons = counted(outcomes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,15 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from autopurchase.domain.causes import cause
+from autopurchase.domain.money import amount_text
 from autopurchase.reports import charts
+from autopurchase.reports.values import span as exactly
+from autopurchase.services import sessions
 from autopurchase.services.call_stats import OK
+from autopurchase.services.sessions import SessionView
 from autopurchase.storage import call_stats
 from autopurchase.ui import address, cells, report_view, tables
+from autopurchase.ui.guard import Person
 from autopurchase.ui.links import to
 from autopurchase.ui.words import _, span, when, zone
 from autopurchase.ui.workspace import context, reading
@@ -38,21 +43,23 @@ def _read(hours: int) -> tuple[list[dict[Any, Any]], list[dict[Any, Any]]]:
         return runs, [dict(row) for row in call_stats.since(connection, since)]
 
 
-def draw(since: datetime) -> None:
+def draw(person: Person, since: datetime) -> None:
     """Every cell of the page."""
     runs, calls = _read(round((context().now() - since).total_seconds() / 3600))
     with cells.cell(1, _("Synchronizations"), note=_("When each session was read, and how it ended.")):
-        _runs(runs)
+        _runs(runs, since)
     left, right = st.columns(2, gap="small")
     with left, cells.cell(2, _("How calls end"), tall=True):
         _errors(calls)
     with right, cells.cell(3, _("How long calls take"), tall=True):
         _latency(calls)
-    with cells.cell(4, _("Newest synchronizations")):
+    with cells.cell(4, _("What is used of what is allowed")):
+        _allowed(sessions.listing(context(), person.actor), calls)
+    with cells.cell(5, _("Newest synchronizations")):
         _table(runs)
 
 
-def _runs(runs: Rows) -> None:
+def _runs(runs: Rows, since: datetime) -> None:
     done = [row for row in runs if row["finished_at"]]
     if not done:
         cells.empty(_("Nothing was synchronised in this time."), icon="sync")
@@ -70,7 +77,7 @@ def _runs(runs: Rows) -> None:
     ):
         rows = [row for row in done if bool(row["error"]) is wanted]
         chart.add_scatter(
-            x=[row["finished_at"].astimezone(zone()).replace(tzinfo=None) for row in rows],
+            x=[_local(row["finished_at"]) for row in rows],
             y=[row["session"] for row in rows],
             mode="markers",
             name=label,
@@ -85,8 +92,14 @@ def _runs(runs: Rows) -> None:
         )
     finished = charts.finish(chart, message, report_view.theme(), axis="date")
     finished.update_layout(height=130 + 34 * len(names))
+    finished.update_xaxes(range=[_local(since), _local(context().now())])
     report_view.chart(finished, "sync-runs", _("Synchronizations by session and time; bigger where more changed"))
     _ages(done, names)
+
+
+def _local(moment: datetime) -> datetime:
+    """By the person's clock, as charts take it."""
+    return moment.astimezone(zone()).replace(tzinfo=None)
 
 
 def _ages(done: Rows, names: Sequence[str]) -> None:
@@ -145,7 +158,7 @@ def _latency(calls: Rows) -> None:
                 sums[0] += row["calls"]
                 sums[1] += row["total_ms"]
         chart.add_scatter(
-            x=[hour.astimezone(zone()).replace(tzinfo=None) for hour in hours],
+            x=[_local(hour) for hour in hours],
             y=[sums[1] / sums[0] for sums in hours.values()],
             mode="lines+markers",
             name=name,
@@ -158,6 +171,68 @@ def _latency(calls: Rows) -> None:
     report_view.chart(finished, "sync-latency", _("Mean time of a call by hour and session"))
 
 
+def _allowed(views: Sequence[SessionView], calls: Rows) -> None:
+    """Shares of every bound a session has; calls in the busiest hour of the time shown."""
+    found = [share for view in views for share in _shares(view, calls)]
+    if not found:
+        cells.empty(_("No purchasing account yet."), icon="speed")
+        return
+    name, what, share, _told = max(found, key=lambda each: each[2])
+    message = _("At most {percent} % of a bound is used: {what} of {session}").format(
+        percent=f"{share * 100:.0f}", what=what.lower(), session=name
+    )
+    chart = go.Figure()
+    for kind, colour in zip(dict.fromkeys(each[1] for each in found), _PALETTE, strict=False):
+        rows = [each for each in found if each[1] == kind]
+        chart.add_bar(
+            y=[row[0] for row in rows],
+            x=[row[2] for row in rows],
+            orientation="h",
+            name=kind,
+            text=[row[3] for row in rows],
+            textposition="outside",
+            cliponaxis=False,
+            marker_color=colour,
+            hovertemplate="%{y}, " + kind + ": %{text}<extra></extra>",
+        )
+    chart.add_vline(x=1, line={"color": charts.RED, "dash": "dot"})
+    finished = charts.finish(chart, message, report_view.theme(), axis="linear")
+    finished.update_layout(
+        height=150 + 24 * len(found), barmode="group", showlegend=True, legend={"orientation": "h", "y": -0.15, "x": 0}
+    )
+    finished.update_xaxes(tickformat=".0%", range=[0, max(1.15, share * 1.15)])
+    finished.update_yaxes(autorange="reversed")
+    report_view.chart(finished, "sync-allowed", _("Share of each bound used, by session"))
+
+
+def _shares(view: SessionView, calls: Rows) -> list[tuple[str, str, float, str]]:
+    """(session, which bound, share used, in words) of each bound there is."""
+    hours: dict[datetime, int] = {}
+    for row in calls:
+        if row["session"] == view.name:
+            hours[row["hour"]] = hours.get(row["hour"], 0) + row["calls"]
+    bounds, use = view.budget, view.use
+    every: tuple[tuple[str, int, int, Callable[[int], str]], ...] = (
+        (_("Calls in the busiest hour"), max(hours.values(), default=0), round(view.rate_per_second * 3600), _count),
+        (_("Bookings today"), use.day, bounds.daily_cap, _count),
+        (_("Bookings this hour"), use.hour, bounds.hourly_cap, _count),
+        (_("Amount today, CNY"), use.amount_fen, bounds.daily_amount_fen, _yuan),
+    )
+    return [
+        (view.name, what, used / bound, _("{used} of {bound}").format(used=words(used), bound=words(bound)))
+        for what, used, bound, words in every
+        if bound
+    ]
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _yuan(fen: int) -> str:
+    return amount_text(fen, "CNY")
+
+
 def _table(runs: Rows) -> None:
     if not runs:
         cells.empty(_("Nothing was synchronised in this time."), icon="sync")
@@ -168,7 +243,7 @@ def _table(runs: Rows) -> None:
             "session": row["session"],
             "state": [tables.word(row["state"])],
             "when": when(row["created_at"]),
-            "took": span(row["finished_at"] - row["started_at"]) if row["finished_at"] and row["started_at"] else "",
+            "took": _took(row),
             "orders": row["out"].get("orders", 0),
             "changed": row["out"].get("changed", 0),
             "error": row["error"],
@@ -191,3 +266,8 @@ def _table(runs: Rows) -> None:
             "error": tables.text(_("Trouble"), "large"),
         },
     )
+
+
+def _took(row: Mapping[Any, Any]) -> str:
+    begun, ended = row["started_at"], row["finished_at"]
+    return exactly(round((ended - begun).total_seconds())) if begun and ended else ""

@@ -136,13 +136,13 @@ def cell_link(run_id: int, label: str, icon: str | None = None) -> None:
     st.page_link("pages/operate/journal.py", label=label, icon=icon, query_params={"run": str(run_id)})
 
 
-def run_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A run as one row of `run_table`."""
+def run_row(row: Mapping[Any, Any], out: str) -> dict[str, Any]:
+    """A run as one row of `run_table`; ``out``: what came of it."""
     return {
         "run": to("journal", f"[{row['id']}]", run=row["id"]),
         "kind": kind(row["kind"]),
         "state": [word(row["state"])],
-        "out": summary(row),
+        "out": out,
         "actor": row["actor"],
         "at": when(row["created_at"]),
     }

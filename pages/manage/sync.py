@@ -8,4 +8,4 @@ person = guard.require("operator")
 cells.heading(_("Sync status"), _("How fresh every session is, and how the marketplaces answer."))
 with cells.cell(0, _("Synchronization"), note=_("Reads every order that changed; nothing is sent.")):
     sync_panel.draw(person)
-sync_charts.draw(sync_charts.choose())
+sync_charts.draw(person, sync_charts.choose())
