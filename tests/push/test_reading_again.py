@@ -25,6 +25,7 @@ def test_late_and_repeated_messages_never_lead_back(listening: Listening) -> Non
     paid = taobao(world, order["id"], "WAIT_SELLER_SEND_GOODS")
     for body, sign in (shipped, paid, shipped, paid):
         assert listening.post("taobao", body, Authorization=sign).status_code == 200
+    listening.age(timedelta(seconds=3))  # however long the posting took, they are gathered
     assert len(listening.settled()) == 1
     assert world.states(numbers) == {("sent", "")}
     for body, sign in (paid, shipped):

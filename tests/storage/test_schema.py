@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -41,6 +42,10 @@ def test_migrations_make_exactly_the_schema(db: Database) -> None:
         options = {"include_object": ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
+    assert newest() == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def test_migrating_again_changes_nothing(db: Database) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.reports.files.csv_file import as_csv
-from autopurchase.reports.files.excel import as_excel
-from autopurchase.reports.files.html import as_html
-from autopurchase.reports.files.notebook import as_notebook
 from autopurchase.reports.model import Report
 
-#: ending of a file's name -> what makes its content
-FORMATS: Mapping[str, Callable[[Report], bytes]] = {
-    ".xlsx": as_excel,
-    ".html": as_html,
-    ".csv": as_csv,
-    ".ipynb": as_notebook,
+#: ending of a file's name -> module and function that make its content; loaded when wanted: their libraries take long
+FORMATS: Mapping[str, tuple[str, str]] = {
+    ".xlsx": ("autopurchase.reports.files.excel", "as_excel"),
+    ".html": ("autopurchase.reports.files.html", "as_html"),
+    ".csv": ("autopurchase.reports.files.csv_file", "as_csv"),
+    ".ipynb": ("autopurchase.reports.files.notebook", "as_notebook"),
 }
 
 
@@ -25,7 +22,9 @@ def content(report: Report, ending: str) -> bytes:
     """The report as a file with this ending (``.xlsx``). Raises BadInput for another."""
     if ending not in FORMATS:
         raise BadInput(f"A report is written as {', '.join(FORMATS)}, not as “{ending or 'a file without an ending'}”.")
-    return FORMATS[ending](report)
+    module, function = FORMATS[ending]
+    found: bytes = getattr(import_module(module), function)(report)
+    return found
 
 
 def write(report: Report, path: Path) -> int:
