@@ -26,6 +26,7 @@ from autopurchase.domain.errors import (
     SessionRefused,
 )
 from autopurchase.domain.session import Tokens
+from autopurchase.providers import common
 from autopurchase.providers.common import Answer, Call, Transport, origin, retry_after
 from autopurchase.providers.tokens import Authorised, TokenRejected
 from tests.providers.servers import Respond, drop, reply, server
@@ -158,7 +159,7 @@ def test_write_never_uses_a_connection_that_may_be_dead() -> None:
     assert len(bodies) == 5
 
 
-def test_writes_in_a_row_share_a_connection_that_certainly_lives() -> None:
+def test_writes_in_a_row_share_a_connection_that_certainly_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     ports: list[int] = []
 
     def noting(handler: BaseHTTPRequestHandler) -> None:
@@ -167,9 +168,9 @@ def test_writes_in_a_row_share_a_connection_that_certainly_lives() -> None:
 
     with server(noting) as (address, bodies):
         transport = Transport(address, 5)
-        for pause in (0.05, 0.05, 0.0, 1.1, 0.0):
+        for kept in ((0.0, 60.0), (0.0, 60.0), (0.0, 60.0), (50.0, 60.0), (0.0, 0.0)):
+            monkeypatch.setattr(common, "KEPT_IDLE", kept)
             transport.write(lambda: CALL, document)
-            time.sleep(pause)
     assert len(bodies) == 5
     assert ports[0] == ports[1] == ports[2], "idle for a moment, and still open"
     assert ports[3] != ports[2], "the other side may be about to close it, and the news not here yet"
