@@ -54,8 +54,8 @@ def lint_stages() -> list[tuple[str, list[str]]]:
 
 
 def pytest_words(quick: bool) -> list[str]:
-    """Two processes; tests of one group stay together in one of them (tests/conftest.py)."""
-    words = [tool("python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--durations", "10"]
+    """Three processes, as shops and browsers are waited for; tests of one group stay in one (tests/conftest.py)."""
+    words = [tool("python"), "-m", "pytest", "-n", "3", "--dist", "loadgroup", "--durations", "10"]
     return [*words, "-m", " and ".join(f"not {mark}" for mark in SLOW)] if quick else words
 
 

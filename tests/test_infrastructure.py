@@ -28,8 +28,8 @@ def test_known_limit():
 """
 
 
-def test_database_starts_empty_and_keeps_what_is_written(database_url: str) -> None:
-    engine = sqlalchemy.create_engine(database_url)
+def test_database_starts_empty_and_keeps_what_is_written(bare_database_url: str) -> None:
+    engine = sqlalchemy.create_engine(bare_database_url)
     with engine.begin() as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == []
         connection.execute(sqlalchemy.text("CREATE TABLE seen (n INTEGER)"))

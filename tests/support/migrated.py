@@ -29,8 +29,7 @@ def _file() -> Path:
 
 def sqlite_url(url: str) -> str:
     """The same address; if it is that of a file which is not there yet, the file is there afterwards."""
-    path = Path(make_url(url).database or "")
-    if url.startswith("sqlite") and not path.exists():
+    if url.startswith("sqlite") and not (path := Path(make_url(url).database or "")).exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_file(), path)
     return url
