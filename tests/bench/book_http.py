@@ -55,6 +55,7 @@ def measure_speed(url: str, rounds: int) -> dict[str, Any]:
                     work.setdefault(f"{side}: {name}", []).append(_processor_ms(pid) - before[name])
             world.market.control("settings", latency_ms=0)
             _check(world, 2 * BOOKINGS * (number + 1))
+            wait_until(lambda: not _unread(world), timeout=300, what="the reading back", every=0.5)
     ours, floor = statistics.median(times["ours"]), statistics.median(times["floor"])
     return {
         "ours_s": round(ours, 2),
@@ -148,6 +149,12 @@ def _plan(world: World, count: int) -> str:
 def _open(world: World) -> int:
     query = sa.select(sa.func.count()).select_from(schema.booking).where(schema.booking.c.state.in_(_OPEN))
     return int(world.one(query))
+
+
+def _unread(world: World) -> int:
+    """Bookings that the worker has not read back yet: it would do so during the floor's turn."""
+    waits = sa.and_(schema.booking.c.check_state == "waiting", schema.booking.c.check_found.is_(None))
+    return int(world.one(sa.select(sa.func.count()).select_from(schema.booking).where(waits)))
 
 
 def _timed(do: Callable[[], None]) -> float:
