@@ -26,7 +26,7 @@ from autopurchase.services.calls import config_of, open_provider
 from autopurchase.services.purchase import purchase_of
 from autopurchase.storage import schema, sessions
 from tests.support.processes import Child, wait_until
-from tests.support.world import AT_ONCE, ME, World, open_world
+from tests.support.world import AT_ONCE, ME, World, on_its_own, open_world
 
 PROVIDER = "alibaba1688"
 BOOKINGS, AT_A_TIME, LATENCY_MS = 1_000, 8, 50
@@ -117,7 +117,9 @@ def _world(url: str, **session: float) -> Iterator[World]:
         home = Path(folder)
         with (
             Sandbox.start(home / "market", quirks=False, **AT_ONCE) as market,
-            open_world(home, url, market, PROVIDER, timeout_seconds=30, settle_seconds=60, **session) as world,
+            open_world(
+                home, url, on_its_own(market), PROVIDER, timeout_seconds=30, settle_seconds=60, **session
+            ) as world,
         ):
             yield world
 

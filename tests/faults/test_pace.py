@@ -11,7 +11,7 @@ from autopurchase.services import plan, sync
 from autopurchase.storage import schema
 from tests.faults.kills import Ordeal
 from tests.support.processes import wait_until
-from tests.support.world import ME, World, open_world
+from tests.support.world import ME, World, on_its_own, open_world
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 RATE, AT_ONCE = 25, 3
@@ -20,7 +20,7 @@ RATE, AT_ONCE = 25, 3
 @pytest.fixture
 def paced_world(tmp_path: Path, database_url: str, market: Sandbox) -> Iterator[World]:
     """One session with a budget, at a marketplace that takes its time."""
-    market.control("reset")
+    on_its_own(market).control("reset")
     market.control("settings", latency_ms=60)
     with open_world(tmp_path, database_url, market, "alibaba1688", rate_per_second=RATE, concurrency=AT_ONCE) as opened:
         yield opened
