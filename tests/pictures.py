@@ -1,4 +1,4 @@
-"""The pictures of the documents, taken anew: `python -m tests.pictures docs/images`.
+"""The pictures of the documents, taken anew: `python -m tests.pictures docs/images`. Browser tests take the others.
 
 A demo is worked with as people do: lines are booked, some orders are paid and sent; then every page is
 photographed in a real browser. Takes some three minutes.
@@ -25,9 +25,7 @@ READY = "ready-table"
 #: file -> address; taken at 1280 px in light
 PAGES = {
     "purchased": "purchased",
-    "pay": "pay",
     "order": "order?order=3",
-    "mapping": "mapping",
     "sessions": "sessions",
     "sources": "sources",
 }

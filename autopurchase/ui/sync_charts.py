@@ -92,7 +92,8 @@ def _runs(runs: Rows, since: datetime) -> None:
         )
     finished = charts.finish(chart, message, report_view.theme(), axis="date")
     finished.update_layout(height=130 + 34 * len(names))
-    finished.update_xaxes(range=[_local(since), _local(context().now())])
+    now = context().now()
+    finished.update_xaxes(range=[_local(since), _local(now + (now - since) / 50)])  # room for the newest
     report_view.chart(finished, "sync-runs", _("Synchronizations by session and time; bigger where more changed"))
     _ages(done, names)
 
@@ -137,7 +138,7 @@ def _errors(calls: Rows) -> None:
     )
     finished = charts.finish(chart, message, report_view.theme(), axis="linear")
     finished.update_yaxes(autorange="reversed")
-    finished.update_xaxes(visible=False)
+    finished.update_xaxes(visible=False, range=[0, 1.18 * max(sums.values())])  # room for the figure behind the bar
     report_view.chart(finished, "sync-errors", _("Calls by how they ended"))
 
 
@@ -179,7 +180,7 @@ def _allowed(views: Sequence[SessionView], calls: Rows) -> None:
         return
     name, what, share, _told = max(found, key=lambda each: each[2])
     message = _("At most {percent} % of a bound is used: {what} of {session}").format(
-        percent=f"{share * 100:.0f}", what=what.lower(), session=name
+        percent=f"{share * 100:.1f}", what=what.lower(), session=name
     )
     chart = go.Figure()
     for kind, colour in zip(dict.fromkeys(each[1] for each in found), _PALETTE, strict=False):

@@ -36,7 +36,7 @@ def test_calls_and_bookings_stand_beside_what_is_allowed(full: Workspace) -> Non
         call_stats.add(tx, [counted | busy, counted | quiet])
     app = open_app("pages/manage/sync.py")
     shown = next(chart for chart in charts(app) if "of a bound" in title(chart))
-    assert title(shown) == f"At most 25 % of a bound is used: calls in the busiest hour of {name}"
+    assert title(shown) == f"At most 25.0 % of a bound is used: calls in the busiest hour of {name}"
     told = {
         (bar["name"], *pair): text for bar in shown["data"] for *pair, text in zip(bar["y"], bar["text"], strict=True)
     }
