@@ -163,6 +163,8 @@ def say_what_to_buy(walk: Walk, page: Page, shots: Path) -> None:
     screenshot(page, shots / "mapping-drawer.png")
     press(page, "mapping-save")
     expect(page.get_by_text("Saved: 1 line is ready to buy.")).to_be_visible()
+    expect(page.get_by_test_id("stDialog")).to_have_count(0)  # it swallows clicks while it closes
+    settle(page)
     item, sku = goods_of("alibaba1688")
     tick(page, SET)
     type_into(page, "Item: its link, or its id", item.item_id)
