@@ -150,6 +150,7 @@ class _Lane:
 
     def _may_call(self, tx: Connection, config: SessionConfig) -> bool:
         """Whether this lane has one of the session's call slots until it looks round again."""
+        limits.hold_pace(tx, self.session_id)
         if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
             self._drop_lease(tx)
             return False

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from autopurchase.domain.errors import NotSent
 from autopurchase.sandbox import Sandbox
 from autopurchase.services.calls import SessionPace, call_lease, config_of
 from autopurchase.storage import limits, schema, sessions
+from tests.support.processes import wait_until
 from tests.support.world import World, open_world
 
 RATE = 50.0
@@ -135,3 +137,25 @@ def test_a_call_whose_lease_went_to_another_is_not_made(world: World) -> None:
             tx.execute(sa.update(schema.lease).values(holder="another", until=2e9 + time.time()))
         with pytest.raises(NotSent, match="slot"):
             pace.wait()
+
+
+def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(world: World) -> None:
+    """The caller has reserved its call and renews its lease, which a lane is about to take over."""
+    key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
+    world.book("taobao", world.ready("taobao", 1))
+    with world.ctx.db.write() as tx:
+        limits.ensure_slots(tx, key, name, 1)
+        assert limits.take_lease(tx, name, 1, "caller", 0.0)
+    with ThreadPoolExecutor(1) as pool:
+        with world.ctx.db.write() as tx:
+            limits.reserve_call(tx, key, RATE)
+            lane = pool.submit(world.work, "taobao")
+            if not world.ctx.db.sqlite:
+                wait_until(lambda: world.one(WAITING) > 0, timeout=20, what="the lane to wait for the caller")
+            assert limits.take_lease(tx, name, 1, "caller", 0.0)
+        assert lane.result(timeout=30) == {"confirmed": 1}
+
+
+WAITING = sa.text(
+    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+)
