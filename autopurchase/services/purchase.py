@@ -150,7 +150,6 @@ class _Lane:
 
     def _may_call(self, tx: Connection, config: SessionConfig) -> bool:
         """Whether this lane has one of the session's call slots until it looks round again."""
-        limits.hold_pace(tx, self.session_id)
         if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
             self._drop_lease(tx)
             return False
@@ -245,12 +244,13 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
+        if not self._keep_lease(tx, opened[0], 0.0):  # before session and slot, as whoever takes over a lease does it
+            raise NotSent("This call took so long that its slot of the session went to another.")
         if task.kind == "create" and (held := budget.turned_over(tx, self._session, task.booking, self.ctx.now())):
             raise NotSent(held.sentence)
         moment = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
         pause = max(0.0, moment - time.monotonic())
-        if not self._keep_lease(tx, opened[0], pause):
-            raise NotSent("This call took so long that its slot of the session went to another.")
+        self._keep_lease(tx, opened[0], pause)
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)

@@ -95,16 +95,6 @@ def reserve_call(connection: Connection, session_id: int, per_second: float, lea
     return float(slot_end) - gap + (ahead or _offset(connection, float(now)))
 
 
-def hold_pace(connection: Connection, session_id: int) -> None:
-    """Be the only one to reserve calls until the transaction ends; SQLite has one writer anyway.
-
-    Whoever takes a lease and reserves a call in one transaction does this first: all others reserve before they renew
-    their lease, and a lease that ran out may be anybody's.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.execute(select(call_slot.c.next_free).where(call_slot.c.session_id == session_id).with_for_update())
-
-
 def put_off(connection: Connection, session_id: int, seconds: float) -> None:
     """Every slot not yet reserved comes ``seconds`` later: a call left its place by so much."""
     mine = update(call_slot).where(call_slot.c.session_id == session_id)

@@ -140,20 +140,32 @@ def test_a_call_whose_lease_went_to_another_is_not_made(world: World) -> None:
 
 
 def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(world: World) -> None:
-    """The caller has reserved its call and renews its lease, which a lane is about to take over."""
+    """Both want the lease and a slot; somebody else holds the slots until both have begun."""
     key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
-    world.book("taobao", world.ready("taobao", 1))
-    with world.ctx.db.write() as tx:
-        limits.ensure_slots(tx, key, name, 1)
-        assert limits.take_lease(tx, name, 1, "caller", 0.0)
-    with ThreadPoolExecutor(1) as pool:
+    with world.ctx.db.read() as tx:
+        config = config_of(world.ctx, sessions.get(tx, key))
+
+    def lane() -> bool:
+        with world.ctx.db.write() as tx:
+            return limits.take_lease(tx, name, 1, "lane", 60.0) and limits.reserve_call(tx, key, RATE) > 0
+
+    with ThreadPoolExecutor(2) as pool, call_lease(world.ctx, config) as pace:
+        with world.ctx.db.write() as tx:
+            tx.execute(sa.update(schema.lease).where(schema.lease.c.name == name).values(until=0.0))
         with world.ctx.db.write() as tx:
             limits.reserve_call(tx, key, RATE)
-            lane = pool.submit(world.work, "taobao")
-            if not world.ctx.db.sqlite:
-                wait_until(lambda: world.one(WAITING) > 0, timeout=20, what="the lane to wait for the caller")
-            assert limits.take_lease(tx, name, 1, "caller", 0.0)
-        assert lane.result(timeout=30) == {"confirmed": 1}
+            calling = pool.submit(pace._reserve)
+            others = 0 if world.ctx.db.sqlite else 1
+            wait_until(lambda: waiting(world) >= others, timeout=20, what="the caller")
+            taking = pool.submit(lane)
+            wait_until(lambda: taking.done() or waiting(world) >= 2 * others, timeout=20, what="the lane")
+        assert calling.result(timeout=30) > 0
+        assert taking.result(timeout=30) is False, "the caller was first"
+
+
+def waiting(world: World) -> int:
+    """How many wait for a lock of the server; 0 on SQLite."""
+    return 0 if world.ctx.db.sqlite else int(world.one(WAITING))
 
 
 WAITING = sa.text(
