@@ -257,10 +257,9 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
     def reserve(tx: Connection, lead: float) -> float:
-        if not take(tx):  # before the slot, as whoever takes over a lease that ran out does it
-            raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
         moment = limits.reserve_call(tx, config.id, config.rate_per_second, lead)
-        take(tx, max(0.0, moment - time.monotonic()))
+        if not take(tx, max(0.0, moment - time.monotonic())):
+            raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
         return moment
 
     deadline = time.monotonic() + patience

@@ -26,7 +26,7 @@ from autopurchase.services import cancelled
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.cancel_outcomes import Outcome
 from autopurchase.services.context import Context
-from autopurchase.storage import cancels, lines, provider_orders, runs, sessions
+from autopurchase.storage import cancels, limits, lines, provider_orders, runs, sessions
 from autopurchase.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -122,6 +122,8 @@ def _turn(ctx: Context, session_id: int, counts: Counter[str]) -> bool:
         return False
     with ctx.db.write() as tx:
         outcomes.store(tx, outcome)
+        if outcome.pause:
+            limits.pause_calls(tx, session_id, outcome.pause)
     counts[outcome.kind] += 1
     return True
 

@@ -14,7 +14,7 @@ from autopurchase.domain.roles import CLOCK
 from autopurchase.domain.session import SessionConfig
 from autopurchase.services import cancelled
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import cancels, limits, lines, provider_orders
+from autopurchase.storage import cancels, lines, provider_orders
 from autopurchase.storage.database import Connection
 
 #: tries of a call that was certainly not sent, and of one whose answer was lost, before a person has to look
@@ -165,8 +165,6 @@ def _ban(error: AutopurchaseError) -> float:
 def store(tx: Connection, outcome: Outcome) -> None:
     """Write an outcome, in the caller's transaction. Locks: provider order, lines, cancel, run."""
     row, at = outcome.row, outcome.at
-    if outcome.pause:
-        limits.pause_calls(tx, row["session_id"], outcome.pause)
     key = row["provider_order_id"]
     provider_orders.lock(tx, key)
     if outcome.reading is not None:

@@ -17,7 +17,7 @@ from autopurchase.domain.session import Grade, SessionConfig
 from autopurchase.services import costs, match, readback
 from autopurchase.services.context import Context
 from autopurchase.services.sync import move_lines
-from autopurchase.storage import bookings, cells, limits, lines, provider_orders, runs, write_backs
+from autopurchase.storage import bookings, cells, lines, provider_orders, runs, write_backs
 from autopurchase.storage.database import Connection, Row
 
 #: tries of a call that was certainly not sent, before its lines go back to ready
@@ -148,8 +148,6 @@ def store(ctx: Context, tx: Connection, outcome: Outcome) -> None:
         sentence=outcome.said.sentence,
         raw=outcome.said.raw,
     )
-    if outcome.pause:
-        limits.pause_calls(tx, booking["session_id"], outcome.pause)
     _WRITERS[outcome.kind](ctx, tx, outcome)
 
 

@@ -114,18 +114,24 @@ class _Lane:
     def turn(self, *, claim: bool = True) -> bool:
         """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
         with self.ctx.db.write() as tx:
-            if self._outcome is not None:
-                outcomes.store(self.ctx, tx, self._outcome)
-                budget.answered(tx, self._session, self._outcome)
-                self.counts[self._outcome.kind] += 1
-                self._outcome = None
-            task = self._next(tx) if claim else None
+            paused = self._outcome is not None and self._store(tx, self._outcome)
+            task = (_Wait(0.0) if paused else self._next(tx)) if claim else None
         if isinstance(task, _Task):
             self._task = task
             self._outcome = self._carry_out(task)
         elif task is not None:
             time.sleep(task.seconds)
         return task is not None
+
+    def _store(self, tx: Connection, outcome: Outcome) -> bool:
+        """Write what the last call said; True when all calls must pause: nothing else is claimed with it then."""
+        outcomes.store(self.ctx, tx, outcome)
+        budget.answered(tx, self._session, outcome)
+        self.counts[outcome.kind] += 1
+        self._outcome = None
+        if outcome.pause:
+            limits.pause_calls(tx, self.session_id, outcome.pause)
+        return bool(outcome.pause)
 
     def _next(self, tx: Connection) -> _Task | _Wait | None:
         now = self.ctx.now()
@@ -244,13 +250,12 @@ class _Lane:
         task, opened = self._task, self._opened
         if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
-        if not self._keep_lease(tx, opened[0], 0.0):  # before session and slot, as whoever takes over a lease does it
-            raise NotSent("This call took so long that its slot of the session went to another.")
         if task.kind == "create" and (held := budget.turned_over(tx, self._session, task.booking, self.ctx.now())):
             raise NotSent(held.sentence)
         moment = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
         pause = max(0.0, moment - time.monotonic())
-        self._keep_lease(tx, opened[0], pause)
+        if not self._keep_lease(tx, opened[0], pause):
+            raise NotSent("This call took so long that its slot of the session went to another.")
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)

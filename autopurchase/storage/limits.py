@@ -2,6 +2,10 @@
 
 The rate is one reserved time slot per call, the concurrency one leased slot per caller. Both are single statements, so
 that the worker reserves them in the same transaction that commits an intent: a limiter library would need a second one.
+
+A session's slots are locked after everything else of a transaction, its row included, so that writers queue instead of
+waiting for each other. Leases need no order: each is locked by its holder alone, or by whoever takes over one that ran
+out, and that passes over locked ones.
 """
 
 from __future__ import annotations
@@ -125,14 +129,11 @@ def take_lease(connection: Connection, name: str, slots: int, holder: str, secon
     """Take one of ``slots`` leases of ``name`` for ``seconds``, or renew the one ``holder`` has; False: all are taken.
 
     A lease ends by itself, so that the slot of a killed process comes free. ``seconds`` must exceed the longest call.
+    One that ran out is not renewed but taken anew, as anybody may be taking it.
     """
     now = clock(connection)
-    mine = (
-        update(lease)
-        .where(lease.c.name == name, lease.c.slot < slots, lease.c.holder == holder)
-        .values(until=now + seconds)
-    )
-    if connection.execute(mine).rowcount:
+    mine = update(lease).where(lease.c.slot < slots, *_held(name, holder, now))
+    if connection.execute(mine.values(until=now + seconds)).rowcount:
         return True
     free = (
         select(lease.c.slot)
@@ -160,7 +161,10 @@ def give_way(connection: Connection, name: str) -> bool:
 
 
 def drop_lease(connection: Connection, name: str, holder: str) -> None:
-    """Give the lease back at once."""
-    connection.execute(
-        update(lease).where(lease.c.name == name, lease.c.holder == holder).values(holder=text("''"), until=0.0)
-    )
+    """Give the lease back at once, unless it ran out."""
+    mine = update(lease).where(*_held(name, holder, clock(connection)))
+    connection.execute(mine.values(holder=text("''"), until=0.0))
+
+
+def _held(name: str, holder: str, now: float) -> tuple[ColumnElement[bool], ...]:
+    return lease.c.name == name, lease.c.holder == holder, lease.c.until >= now

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autopurchase.domain.errors import NotSent
+from autopurchase.domain.errors import NotSent, RateLimited
 from autopurchase.sandbox import Sandbox
+from autopurchase.services import purchase
 from autopurchase.services.calls import SessionPace, call_lease, config_of
 from autopurchase.storage import limits, schema, sessions
 from tests.support.processes import wait_until
@@ -159,8 +160,33 @@ def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(worl
             wait_until(lambda: waiting(world) >= others, timeout=20, what="the caller")
             taking = pool.submit(lane)
             wait_until(lambda: taking.done() or waiting(world) >= 2 * others, timeout=20, what="the lane")
-        assert calling.result(timeout=30) > 0
-        assert taking.result(timeout=30) is False, "the caller was first"
+        lost = calling.exception(timeout=30)
+        assert lost is None or isinstance(lost, RateLimited), (
+            "told that its lease is gone, not shut out by the database"
+        )
+        assert taking.result(timeout=30) is (lost is not None), "one of them has the lease"
+
+
+def test_a_throttled_lane_and_one_that_counts_do_not_lock_each_other_out(world: World) -> None:
+    """Both touch the session and its slots; the first holds both until the others have begun."""
+    key = world.session_id("taobao")
+    with world.ctx.db.write() as tx:
+        sessions.change(tx, key, daily_cap=50, concurrency=3)
+    world.book("taobao", world.ready("taobao", 2))
+    world.market.control("faults", rules=[{"kind": "throttle", "seconds": 1}])
+    throttled, counting = (purchase._Lane(world.ctx, key, name) for name in ("throttled", "counting"))
+    assert throttled.turn()
+    world.market.control("faults", rules=[])
+    with ThreadPoolExecutor(2) as pool:
+        with world.ctx.db.write() as tx:
+            sessions.get(tx, key, lock=True)
+            others = 0 if world.ctx.db.sqlite else 1
+            first = pool.submit(counting.turn)
+            wait_until(lambda: waiting(world) >= others, timeout=20, what="the lane that counts")
+            second = pool.submit(throttled.turn)
+            wait_until(lambda: second.done() or waiting(world) >= 2 * others, timeout=20, what="the throttled lane")
+        assert first.result(timeout=30)
+        assert second.result(timeout=30)
 
 
 def waiting(world: World) -> int:
