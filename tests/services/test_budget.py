@@ -17,7 +17,7 @@ from autopurchase.sandbox import Sandbox
 from autopurchase.services import budget, purchase, sessions
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
-from tests.support.world import ME, World, open_world
+from tests.support.world import ME, World, on_its_own, open_world
 
 HURRIED = {"settle_seconds": 0.6, "timeout_seconds": 0.5}
 
@@ -105,6 +105,7 @@ def test_a_purchase_that_no_day_is_big_enough_for_is_handed_back(world: World) -
 
 def test_bookings_keep_their_distance_at_the_marketplace(each_world: World) -> None:
     world = each_world
+    on_its_own(world.market)
     world.book("taobao", world.ready("taobao", 5))
     sessions.set_limits(world.ctx, ME, "taobao", pause_seconds=0.5)
     work(world, Clock())
