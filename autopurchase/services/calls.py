@@ -85,7 +85,6 @@ class SessionPace:
 
     ctx: Context
     session_id: int
-    per_second: float
     first: float | None = None  # when the reserved slot comes
     reserve: Callable[[Connection, float], float] | None = None
     lead: float = 0.0
@@ -150,7 +149,7 @@ class SessionPace:
         with self.ctx.db.write() as tx:
             if self.reserve:
                 return self.reserve(tx, self.lead)
-            return limits.reserve_call(tx, self.session_id, self.per_second, self.lead)
+            return limits.reserve_call(tx, self.session_id, self.lead)
 
 
 @dataclass(slots=True)
@@ -225,7 +224,7 @@ def save_tokens(ctx: Context, tx: Any, session_id: int, tokens: Tokens) -> None:
 
 def open_provider(ctx: Context, config: SessionConfig, pace: SessionPace | None = None) -> Provider:
     """The provider as this session sees it; every call passes the session's pace."""
-    pace = pace or SessionPace(ctx, config.id, config.rate_per_second)
+    pace = pace or SessionPace(ctx, config.id)
     opened = ctx.providers[config.provider].open(config, SharedTokens(ctx, config.id), pace)
     return call_stats.counted(ctx, config.id, opened, lambda: pace.waited)
 
@@ -257,7 +256,7 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
     def reserve(tx: Connection, lead: float) -> float:
-        moment = limits.reserve_call(tx, config.id, config.rate_per_second, lead)
+        moment = limits.reserve_call(tx, config.id, lead)
         if not take(tx, max(0.0, moment - time.monotonic())):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
         return moment
@@ -268,7 +267,7 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
             raise LimitReached(f"Session {config.name} is busy: all {config.concurrency} call slots are in use.")
         time.sleep(0.1)
     try:
-        yield SessionPace(ctx, config.id, config.rate_per_second, reserve=reserve)
+        yield SessionPace(ctx, config.id, reserve=reserve)
     finally:
         with ctx.db.write() as tx:
             limits.drop_lease(tx, name, holder)

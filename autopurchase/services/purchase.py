@@ -50,7 +50,6 @@ _SETTINGS = (
     "base_url",
     "ship_to",
     "settings",
-    "rate_per_second",
     "concurrency",
     "settle_seconds",
     "timeout_seconds",
@@ -187,7 +186,7 @@ class _Lane:
         values: dict[str, Any] = {"claimed_by": self.holder}
         create = not needs_lookup(booking)
         held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS)) if create else ""
-        moment = limits.reserve_call(tx, self.session_id, config.rate_per_second, lead)
+        moment = limits.reserve_call(tx, self.session_id, lead)
         pause = max(0.0, moment - time.monotonic())
         starts = self.ctx.now() + timedelta(seconds=pause)
         if pause > 1.0:
@@ -210,7 +209,7 @@ class _Lane:
         if self._opened is None or any(session[name] != self._seen[name] for name in _SETTINGS):
             config = config_of(self.ctx, session)
             self._seen = session
-            pace = SessionPace(self.ctx, self.session_id, config.rate_per_second, reserve=self._go_on)
+            pace = SessionPace(self.ctx, self.session_id, reserve=self._go_on)
             self._opened = config, open_provider(self.ctx, config, pace), pace
         return self._opened
 
@@ -252,7 +251,7 @@ class _Lane:
             raise NotSent("Another lane has taken this booking over meanwhile.")
         if task.kind == "create" and (held := budget.turned_over(tx, self._session, task.booking, self.ctx.now())):
             raise NotSent(held.sentence)
-        moment = limits.reserve_call(tx, self.session_id, opened[0].rate_per_second, lead)
+        moment = limits.reserve_call(tx, self.session_id, lead)
         pause = max(0.0, moment - time.monotonic())
         if not self._keep_lease(tx, opened[0], pause):
             raise NotSent("This call took so long that its slot of the session went to another.")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from autopurchase.storage.database import insert_new
-from autopurchase.storage.schema import call_slot, lease
+from autopurchase.storage.schema import call_slot, lease, session
 
 #: share of the allowed rate that is used: N + 1 slots span 1 / HEADROOM seconds, which leaves 36 ms of jitter
 HEADROOM = 0.965
@@ -69,11 +69,15 @@ def _offset(connection: Connection, now: float) -> float:
     return min(known)
 
 
+_RATE = select(session.c.rate_per_second).where(session.c.id == bindparam("session")).scalar_subquery()
+_GAP = 1.0 / (_RATE * HEADROOM)
+
+
 def _reserve(now: ColumnElement[float]) -> Any:
     earliest = now + bindparam("lead", type_=Float)
     free = case((call_slot.c.next_free > earliest, call_slot.c.next_free), else_=earliest)
     mine = update(call_slot).where(call_slot.c.session_id == bindparam("session"))
-    return mine.values(next_free=free + bindparam("gap", type_=Float)).returning(call_slot.c.next_free, now)
+    return mine.values(next_free=free + _GAP).returning(call_slot.c.next_free - _GAP, now)
 
 
 #: by this machine's clock where the database is this machine's file, else by the database's, read under the lock
@@ -83,20 +87,20 @@ _RESERVE = {
 }
 
 
-def reserve_call(connection: Connection, session_id: int, per_second: float, lead: float = 0.0) -> float:
+def reserve_call(connection: Connection, session_id: int, lead: float = 0.0) -> float:
     """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest.
 
-    Returns when it comes, by time.monotonic().
+    The session's rate is read with it: one that somebody lowers holds from the next slot on, whoever calls. Returns
+    when the slot comes, by time.monotonic().
     """
-    gap = 1 / (per_second * HEADROOM)
-    values = {"session": session_id, "lead": lead, "gap": gap}
+    values: dict[str, Any] = {"session": session_id, "lead": lead}
     dialect = connection.dialect.name
     ahead = 0.0
     if dialect == "sqlite":
         values["now"] = time.time()
         ahead = time.monotonic() - values["now"]
-    slot_end, now = connection.execute(_RESERVE[dialect], values).one()
-    return float(slot_end) - gap + (ahead or _offset(connection, float(now)))
+    moment, now = connection.execute(_RESERVE[dialect], values).one()
+    return float(moment) + (ahead or _offset(connection, float(now)))
 
 
 def put_off(connection: Connection, session_id: int, seconds: float) -> None:

@@ -82,6 +82,7 @@ def measure_rate(url: str, rounds: int) -> dict[str, Any]:
         name = world.sessions[PROVIDER]
         for _ in range(rounds):
             _pace(world, 5_000.0)
+            wait_until(lambda: not _unread(world), timeout=300, what="the reading back", every=0.5)
             token = _plan(world, RATE_BOOKINGS)
             _pace(world, RATE)
             time.sleep(1.1)  # the second in which the plan was checked must not count
@@ -154,7 +155,7 @@ def _open(world: World) -> int:
 
 
 def _unread(world: World) -> int:
-    """Bookings that the worker has not read back yet: it would do so during the floor's turn."""
+    """Bookings that the worker has not read back yet: its calls would count among those of the next turn."""
     waits = sa.and_(schema.booking.c.check_state == "waiting", schema.booking.c.check_found.is_(None))
     return int(world.one(sa.select(sa.func.count()).select_from(schema.booking).where(waits)))
 

@@ -31,7 +31,7 @@ def pauses(world: World, count: int, lead: float = 0.0) -> list[float]:
     key, began, found = world.session_id("taobao"), time.monotonic(), []
     with world.ctx.db.write() as tx:
         for _ in range(count):
-            found.append(limits.reserve_call(tx, key, RATE, lead) - began)
+            found.append(limits.reserve_call(tx, key, lead) - began)
     return found
 
 
@@ -40,6 +40,20 @@ def test_slots_follow_each_other_a_little_slower_than_allowed(world: World) -> N
     assert found[0] < 0.1
     assert found[20] - found[0] == pytest.approx(20 / (RATE * limits.HEADROOM), abs=0.05)
     assert found == sorted(found)
+
+
+def test_a_rate_that_is_lowered_holds_for_callers_who_opened_the_session_before(world: World) -> None:
+    key, times = world.session_id("taobao"), list[float]()
+    with world.ctx.db.read() as tx:
+        config = config_of(world.ctx, sessions.get(tx, key))
+    with call_lease(world.ctx, config) as pace:
+        pace.wait()
+        with world.ctx.db.write() as tx:
+            sessions.change(tx, key, rate_per_second=5.0)
+        for _ in range(3):
+            pace.wait()
+            times.append(pace.slot)
+    assert times[2] - times[1] >= 1 / 5
 
 
 def test_a_lead_puts_only_an_idle_sessions_slot_off(world: World) -> None:
@@ -61,11 +75,11 @@ def test_a_slow_commit_is_learnt(world: World) -> None:
 
     def slow(tx: sa.Connection, lead: float) -> float:
         taken.append(lead)
-        moment = limits.reserve_call(tx, world.session_id("taobao"), RATE, lead)
+        moment = limits.reserve_call(tx, world.session_id("taobao"), lead)
         time.sleep(0.06)
         return moment
 
-    pace = SessionPace(world.ctx, world.session_id("taobao"), RATE, reserve=slow)
+    pace = SessionPace(world.ctx, world.session_id("taobao"), reserve=slow)
     for _ in range(6):
         pace.wait()
     assert taken[0] == 0.0
@@ -74,26 +88,26 @@ def test_a_slow_commit_is_learnt(world: World) -> None:
 
 
 def test_a_machine_that_never_makes_it_in_time_sends_nothing(world: World) -> None:
-    pace = SessionPace(world.ctx, world.session_id("taobao"), RATE, reserve=lambda tx, lead: time.monotonic() - 5.0)
+    pace = SessionPace(world.ctx, world.session_id("taobao"), reserve=lambda tx, lead: time.monotonic() - 5.0)
     with pytest.raises(NotSent, match="too busy"):
         pace.wait()
 
 
 def test_a_call_held_up_after_its_slot_puts_the_later_ones_off(world: World) -> None:
     """Whatever held it up, the next call keeps its distance from when it really left."""
-    pace, key = SessionPace(world.ctx, world.session_id("taobao"), RATE), world.session_id("taobao")
+    pace, key = SessionPace(world.ctx, world.session_id("taobao")), world.session_id("taobao")
     pace.wait()
     time.sleep(0.3)
     left = time.monotonic()
     pace.sent()
     with world.ctx.db.write() as tx:
-        assert limits.reserve_call(tx, key, RATE) - left >= 1 / RATE
+        assert limits.reserve_call(tx, key) - left >= 1 / RATE
 
 
 def test_calls_held_up_together_put_the_later_ones_off_once(world: World) -> None:
     """Four callers of a process that stood still for 0.3 s: the session loses 0.3 s, not four times as much."""
     key = world.session_id("taobao")
-    paces = [SessionPace(world.ctx, key, RATE) for _ in range(4)]
+    paces = [SessionPace(world.ctx, key) for _ in range(4)]
     for pace in paces:
         pace.soon()
     for pace in paces:
@@ -148,13 +162,13 @@ def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(worl
 
     def lane() -> bool:
         with world.ctx.db.write() as tx:
-            return limits.take_lease(tx, name, 1, "lane", 60.0) and limits.reserve_call(tx, key, RATE) > 0
+            return limits.take_lease(tx, name, 1, "lane", 60.0) and limits.reserve_call(tx, key) > 0
 
     with ThreadPoolExecutor(2) as pool, call_lease(world.ctx, config) as pace:
         with world.ctx.db.write() as tx:
             tx.execute(sa.update(schema.lease).where(schema.lease.c.name == name).values(until=0.0))
         with world.ctx.db.write() as tx:
-            limits.reserve_call(tx, key, RATE)
+            limits.reserve_call(tx, key)
             calling = pool.submit(pace._reserve)
             others = 0 if world.ctx.db.sqlite else 1
             wait_until(lambda: waiting(world) >= others, timeout=20, what="the caller")
