@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import ModuleType
@@ -21,6 +22,8 @@ from autopurchase.sandbox.market import Market
 from autopurchase.sandbox.stats import Meter, Stats
 
 LOGIN_PAGE = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
+#: how often the gateway looks at the clock
+_LOOK_SECONDS = 0.01
 Abort = Callable[[Scope], None]
 
 
@@ -45,6 +48,13 @@ class Gateway:
         self.stats = Stats()
         self.faults = Faults(market.store.get("setup", "faults"))
         self._late: set[asyncio.Task[Any]] = set()
+
+    async def watch(self) -> None:
+        """Notice when this process got no processor: the calls of that while are counted as if all came right after."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.stats.stood_still = max(self.stats.stood_still, time.monotonic() - began - _LOOK_SECONDS)
 
     async def taobao(self, request: Request) -> Response:
         """Everything under /rest: Taobao Global, and the tokens of AliExpress."""

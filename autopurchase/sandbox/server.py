@@ -98,10 +98,12 @@ class Server:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Run the market's clock while the server lives."""
         await self.store.durable()
-        clock = asyncio.create_task(self.market.run_timers())
-        clock.add_done_callback(_clock_stopped)
+        tasks = [asyncio.create_task(self.market.run_timers()), asyncio.create_task(self.gateway.watch())]
+        for task in tasks:
+            task.add_done_callback(_clock_stopped)
         yield
-        clock.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 def _clock_stopped(clock: asyncio.Task[None]) -> None:

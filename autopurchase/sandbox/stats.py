@@ -43,6 +43,7 @@ class Stats:
         self.apis: dict[tuple[str, str], Meter] = {}
         self.posts: Counter[tuple[str, str]] = Counter()
         self.outcomes: Counter[str] = Counter()
+        self.stood_still = 0.0  # the longest (seconds) that this process could not look at its door
 
     @contextmanager
     def call(self, account: str, api: str) -> Iterator[Meter]:
@@ -79,6 +80,7 @@ class Stats:
             "accounts": accounts,
             "creates": sum(self.posts.values()),
             "queries": self._queries(),
+            "stood_still_ms": round(self.stood_still * 1000),
             "orders": len(orders),
             "references": len({(o.market, o.account, o.reference) for o in orders}),
             "duplicates": [reference for _, _, reference in doubled],

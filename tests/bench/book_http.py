@@ -76,8 +76,11 @@ def _processor_ms(pid: int) -> float:
 
 
 def measure_rate(url: str, rounds: int) -> dict[str, Any]:
-    """Share of the session's rate that a long batch uses, and the most calls in any second at the marketplace."""
-    shares, most = [], []
+    """Share of the session's rate that a long batch uses, and the most calls in any second at the marketplace.
+
+    Beside them the longest (ms) that the marketplace's process stood still: its count is too high by the calls of that.
+    """
+    shares, most, still = [], [], []
     with _world(url, rate_per_second=5_000, concurrency=AT_A_TIME) as world, _worker(world):
         name = world.sessions[PROVIDER]
         for _ in range(rounds):
@@ -91,6 +94,7 @@ def measure_rate(url: str, rounds: int) -> dict[str, Any]:
             run = apply.apply(world.ctx, ME, token)
             wait_until(lambda: not _open(world), timeout=300, what="the batch", every=0.1)
             meter = world.meters()[name]
+            still.append(world.market.control("stats")["stood_still_ms"])
             shares.append(_share(world, run, meter["calls"]))
             most.append(meter["max_per_second"])
             world.market.control("settings", latency_ms=0)
@@ -99,6 +103,7 @@ def measure_rate(url: str, rounds: int) -> dict[str, Any]:
         "share_used": round(statistics.median(shares), 3),
         "all_shares": [round(share, 3) for share in shares],
         "most_in_any_second": most,
+        "marketplace_stood_still_ms": still,
     }
 
 

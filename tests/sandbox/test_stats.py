@@ -1,11 +1,15 @@
 """What the market counts at its own door is what really arrived."""
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from autopurchase.sandbox import Sandbox
 from autopurchase.sandbox.stats import Meter
 from tests.sandbox.wire import Alibaba, Taobao
+from tests.support.processes import wait_until
 
 
 def test_a_meter_knows_the_densest_second_and_the_most_at_once() -> None:
@@ -37,6 +41,16 @@ def test_duplicates_are_named_and_several_sellers_are_none(taobao: Taobao, marke
     assert f"{taobao.account}-two" in figures["duplicates"]
     assert f"{taobao.account}-one" not in figures["duplicates"]
     assert f"{taobao.account}-two" in figures["references_posted_again"]
+
+
+def test_a_market_that_got_no_processor_says_so(tmp_path: Path) -> None:
+    """Its figures of calls a second are then too high: what came meanwhile is counted at once."""
+    with Sandbox.start(tmp_path) as market:
+        market.control("stats", reset=True)
+        os.kill(market.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(market.pid, signal.SIGCONT)
+        wait_until(lambda: market.control("stats")["stood_still_ms"] >= 400, timeout=10, what="the market to notice")
 
 
 def test_in_flight_and_latency(market: Sandbox, settings) -> None:
