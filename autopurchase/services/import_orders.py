@@ -184,6 +184,7 @@ class _Import:
     refused: set[str] = field(default_factory=set)
     done: int = 0
     left: int = 0
+    counted_anew: int = 100  # new orders when the database last looked at how large its tables are
 
     def carry_out(self, source: Source) -> None:
         """Take everything the source gives, then ask it about the open orders that it no longer lists."""
@@ -202,6 +203,10 @@ class _Import:
             self._count(tally)
             self.done += len(part)
             store.save_progress(tx, self.run_id, self.done, self.out(), self.ctx.now())
+        if (new := self.counts["orders"]["new"]) >= 4 * self.counted_anew:
+            self.counted_anew = new
+            with self.ctx.db.write() as tx:
+                store.count_anew(tx)
 
     def _into(self) -> Into:
         at = self.ctx.now()

@@ -93,6 +93,16 @@ def _existing(connection: Connection, table: Table, numbers: Sequence[str]) -> s
     return found
 
 
+def count_anew(connection: Connection) -> None:
+    """Let PostgreSQL look at how large the tables that an import fills are now, for its plans.
+
+    Its own upkeep does so once a minute. Until then it plans as for an empty one, and compares every order of a source
+    with every one of a batch. SQLite needs nothing.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("analyze orders, line"))
+
+
 def insert_orders(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert orders and return their ids in the same order."""
     ids = reserve(connection, orders, len(rows))

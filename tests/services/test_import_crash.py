@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from autopurchase.domain.mapping import Target
 from autopurchase.services import import_orders, mapping
@@ -72,6 +73,20 @@ def test_two_imports_of_one_file_at_once(work: Workspace, database_url: str, tmp
 def test_the_measurement_of_imports_works_and_memory_stays_flat(database_url: str, tmp_path: Path) -> None:
     found = bench_import(8000, f"sqlite:///{tmp_path / 'quarter.db'}", database_url, rounds=1)
     assert found["grown_mb"] < 12, found
+
+
+def test_a_first_import_lets_postgresql_plan_for_tables_that_are_not_empty_any_more(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Or it compares each order of the source with each of the batch: 500 more with every batch, for a minute or so."""
+    work = open_workspace(postgres_url)
+    import_orders.import_file(work.ctx, OPERATOR, write_file(tmp_path / "orders.csv", many_rows(2500, per_order=1)))
+    with work.ctx.db.read() as tx:
+        known = dict(
+            tx.execute(sa.text("select relname, reltuples from pg_class where relname in ('orders', 'line')")).all()
+        )
+    work.ctx.db.close()
+    assert min(known.values()) >= 2000
 
 
 @pytest.mark.faults
