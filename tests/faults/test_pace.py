@@ -30,14 +30,14 @@ def paced_world(tmp_path: Path, database_url: str, market: Sandbox) -> Iterator[
 def test_booking_sync_and_plan_check_share_the_sessions_budget(paced_world: World) -> None:
     """One worker on SQLite, three on PostgreSQL; plan check and sync are not put off until the batch is done."""
     world, name = paced_world, "alibaba1688"
-    numbers = world.ready(name, 140)
-    world.book(name, numbers[:120])
+    numbers = world.ready(name, 220)
+    world.book(name, numbers[:200])
     world.market.control("stats", reset=True)
     ordeal = Ordeal(world, seed=1, workers=1 if world.ctx.db.sqlite else 3)
     ordeal.start()
     try:
-        wait_until(lambda: ordeal.open_bookings() < 110, timeout=60, what="the batch to begin")
-        token = plan.request(world.ctx, ME, name, lines=numbers[120:], in_worker=True)
+        wait_until(lambda: ordeal.open_bookings() < 190, timeout=60, what="the batch to begin")
+        token = plan.request(world.ctx, ME, name, lines=numbers[200:], in_worker=True)
         (run,) = sync.request(world.ctx, ME, session=name)
         assert world.wait_for_plan(token, timeout=120).line_count == 20
         assert world.wait_for_run(run)["error"] == ""
@@ -45,7 +45,7 @@ def test_booking_sync_and_plan_check_share_the_sessions_budget(paced_world: Worl
     finally:
         ordeal.stop()
     meter = world.meters()[name]
-    assert meter["calls"] >= 140
+    assert meter["calls"] >= 220
     assert meter["max_per_second"] <= RATE
     assert meter["max_in_flight"] <= AT_ONCE
     assert {row["state"] for row in world.bookings()} == {"confirmed"}
