@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,8 @@ from autopurchase.domain.errors import BadInput
 
 #: a pooled connection used less than so many seconds ago is taken to be alive
 _SURE_SECONDS = 1.0
+#: how long (ms) SQLite waits for a lock, and the longest it does before it is asked anew
+_BUSY_MS, _NAP_MS = 30_000, 20
 #: the database refused or is away; whoever serves requests tells the caller to come again
 DatabaseFailure = DBAPIError
 #: a row of any query, by column name
@@ -145,13 +147,45 @@ def insert_new(database: Connection | str, table: Table) -> Any:
     return dialect.insert(table).on_conflict_do_nothing()
 
 
+def alike(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The same rows in lists of those that have the same columns: each can be written by one statement."""
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row), []).append(dict(row))
+    yield from found.values()
+
+
 def _on_sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: see _on_sqlite_begin
-    for pragma in ("busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"):
+    for pragma in (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    """Writers take the lock at once: upgrading a read transaction later would fail instead of waiting."""
-    reading = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    """Writers take the lock at once: upgrading a read transaction later would fail instead of waiting.
+
+    SQLite sleeps ever longer between looks at a lock that the engine, or another process, holds for a moment: it is
+    asked anew before its sleeps grow long.
+    """
+    if connection.get_execution_options().get("read_only"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    until = time.monotonic() + _BUSY_MS / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={_NAP_MS}")
+    try:
+        while not _begun(connection, until):
+            pass
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
+
+
+def _begun(connection: Connection, until: float) -> bool:
+    """Whether the write lock could be had; raises OperationalError when it could not until then (time.monotonic())."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        if not busy or time.monotonic() > until:
+            raise
+        return False
+    return True
