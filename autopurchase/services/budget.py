@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopurchase.domain import budget as rules
-from autopurchase.domain.budget import Budget, Forecast, Health, Hold
+from autopurchase.domain.budget import SIGNALS, Budget, Forecast, Health, Hold
 from autopurchase.domain.causes import cause
 from autopurchase.domain.errors import LimitReached
 from autopurchase.services.context import Context
@@ -36,14 +36,19 @@ def health_of(session: Row) -> Health:
     return Health(session["resting_until"], session["strikes"], session["resting_why"])
 
 
+def counts(session: Row) -> bool:
+    """Whether the session's bookings are counted, or its health decides: each must be admitted after the other."""
+    budget, health = budget_of(session), health_of(session)
+    return bool(budget.bounded or health.resting_until or rules.on_trial(budget, health))
+
+
 def admit(tx: Connection, seen: Row, booking: Row, now: datetime, trial: timedelta) -> bool:
     """Whether a claimed booking may be sent now; if not, it waits with all others of its session.
 
     ``seen``: the session as the lane last read it. ``trial``: how long a booking that is tried after a rest has others
     wait for its outcome. Raises LimitReached for one that no day is big enough for.
     """
-    budget, health = budget_of(seen), health_of(seen)
-    if not (budget.bounded or health.resting_until or rules.on_trial(budget, health)):
+    if not counts(seen):
         return True
     session = sessions.get(tx, seen["id"], lock=True)  # lanes count one after the other
     budget, health, name = budget_of(session), health_of(session), session["name"]
@@ -78,14 +83,14 @@ def _held(tx: Connection, session: Row, booking: Mapping[Any, Any], now: datetim
 def answered(tx: Connection, seen: Row, outcome: Outcome) -> None:
     """Let a session rest, or be well again, by what the marketplace has answered to a booking."""
     signal = outcome.said.cause if outcome.pause or outcome.kind == "refused" else ""
-    if signal not in rules.SIGNALS and not seen["strikes"]:
+    if signal not in SIGNALS and not seen["strikes"]:
         return
     session = sessions.get(tx, seen["id"], lock=True)
     sent, struck = outcome.booking["sent_at"], session["struck_at"]
     if sent is None or (struck is not None and sent <= struck):
         return  # under way already when the session was told to stop: it says nothing new
     budget, health = budget_of(session), health_of(session)
-    if signal in rules.SIGNALS:
+    if signal in SIGNALS:
         after = rules.struck(budget, health, signal, outcome.said.sentence, outcome.at)
         _write(tx, session, after, struck_at=outcome.at)
         held = rules.resting(after, outcome.at, session["name"])

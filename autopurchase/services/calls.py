@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from autopurchase.services import call_stats
 from autopurchase.services.context import Context
 from autopurchase.storage import limits, sessions
 from autopurchase.storage.database import Connection
+from autopurchase.storage.limits import Slot
 
 #: how long (seconds) a lease outlives the longest call
 _MARGIN = 5.0
@@ -68,37 +67,29 @@ def _tokens(data: dict[str, Any]) -> Tokens:
     return Tokens(data["access_token"], data.get("refresh_token") or "", **times)
 
 
-#: by database and session: seconds by which this process has put calls off, all in all
-_put_offs: defaultdict[tuple[str, int], float] = defaultdict(float)
-_putting_off = threading.Lock()
-
-
 @dataclass(slots=True)
 class SessionPace:
     """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
 
-    ``reserve`` takes every further slot inside the given transaction, a lead (seconds) from now at the earliest, and
-    returns when it comes (default: just that); it may renew what must outlive the call, and raise what the call then
-    ends with. Moments are of time.monotonic(). ``lead`` is what committing a reservation and connecting take here,
-    learnt from slots that slipped by.
+    ``reserve`` takes every further slot inside the given transaction, a lead (seconds) from now at the earliest
+    (default: just that); it may renew what must outlive the call, and raise what the call then ends with. ``lead`` is
+    what committing a reservation and connecting take here, learnt from slots that slipped by.
     """
 
     ctx: Context
     session_id: int
-    first: float | None = None  # when the reserved slot comes
-    reserve: Callable[[Connection, float], float] | None = None
+    first: Slot | None = None
+    reserve: Callable[[Connection, float], Slot] | None = None
     lead: float = 0.0
-    slot: float = 0.0  # of the call that `wait` let go last
-    _put_off: float = 0.0  # how much the session's calls had been put off when this one's slot was reserved
+    slot: Slot | None = None  # of the call that `wait` let go last
     waited: float = 0.0  # seconds spent here so far, which are not the marketplace's
 
     def soon(self) -> None:
         """Sleep until shortly before this call's slot: time to connect, but an open connection must not wait long."""
         began = time.monotonic()
-        self._put_off = _put_offs[self._name]
         if self.first is None:
             self.first = self._reserve()
-        time.sleep(max(0.0, self.first - _NEAR - time.monotonic()))
+        time.sleep(max(0.0, self.first.moment - _NEAR - time.monotonic()))
         self.waited += time.monotonic() - began
 
     def wait(self) -> None:
@@ -110,42 +101,30 @@ class SessionPace:
             self.waited += time.monotonic() - began
 
     def _wait(self) -> None:
-        moment, self.first = self.first, None
+        slot, self.first = self.first, None
         for _ in range(_SLOTS_TRIED):
-            if moment is None:
-                moment = self._reserve()
-            early = moment - time.monotonic()
+            if slot is None:
+                slot = self._reserve()
+            early = slot.moment - time.monotonic()
             self.lead = max(0.0, self.lead - early / 2) if early > 0 else min(1.0, self.lead - 1.2 * early)
             time.sleep(max(0.0, early))
-            if time.monotonic() - moment <= limits.LATE:
-                self.slot = moment
+            if time.monotonic() - slot.moment <= limits.LATE:
+                self.slot = slot
                 return
-            moment = None
+            slot = None
         sentence = "This machine is too busy to keep the session's pace: fewer things at once."
         raise NotSent(sentence, cause="throttled", retry_after=1.0)
 
     def sent(self) -> None:
-        """Put later calls off by as much as this one was late, unless they have been meanwhile.
-
-        Then any call and the one N places on are as far apart as their slots were, whenever the first really left.
-        """
-        late = time.monotonic() - self.slot
-        if late <= limits.NOTICED:
+        """Put later calls off that would come too close to this one, as it left late."""
+        if self.slot is None:
             return
-        with _putting_off:
-            missing = late - (_put_offs[self._name] - self._put_off)
-            _put_offs[self._name] += max(0.0, missing)
-        if missing > 0:
+        late = time.monotonic() - self.slot.moment
+        if late > limits.NOTICED and limits.in_the_way(self.ctx.db.engine, self.session_id, self.slot, late):
             with self.ctx.db.write() as tx:
-                limits.put_off(tx, self.session_id, missing)
+                limits.put_off(tx, self.session_id, self.slot, late)
 
-    @property
-    def _name(self) -> tuple[str, int]:
-        return self.ctx.db.url, self.session_id
-
-    def _reserve(self) -> float:
-        """When the next slot comes."""
-        self._put_off = _put_offs[self._name]
+    def _reserve(self) -> Slot:
         with self.ctx.db.write() as tx:
             if self.reserve:
                 return self.reserve(tx, self.lead)
@@ -255,11 +234,11 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
     def take(tx: Connection, pause: float = 0.0) -> bool:
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
-    def reserve(tx: Connection, lead: float) -> float:
-        moment = limits.reserve_call(tx, config.id, lead)
-        if not take(tx, max(0.0, moment - time.monotonic())):
+    def reserve(tx: Connection, lead: float) -> Slot:
+        slot = limits.reserve_call(tx, config.id, lead)
+        if not take(tx, max(0.0, slot.moment - time.monotonic())):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
-        return moment
+        return slot
 
     deadline = time.monotonic() + patience
     while not _taken(ctx, name, take):

@@ -9,7 +9,7 @@ from autopurchase.domain.booking import BookingState
 from autopurchase.domain.code import call
 from autopurchase.domain.errors import BadInput, Drifted
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import cancel, outcomes
+from autopurchase.services import cancel, store_outcomes
 from autopurchase.services.apply import who_has
 from autopurchase.services.cancel_plan import KIND, numbers_of, unchanged
 from autopurchase.services.context import Context
@@ -141,4 +141,4 @@ def _withdraw(
         for row in held
     ]
     lines.record(tx, events, at=now, actor=actor.name, run_id=run_id)
-    outcomes.parts_ended(tx, {row["booking_id"]: row["run_id"] for row in held}, now)
+    store_outcomes.parts_ended(tx, {row["booking_id"]: row["run_id"] for row in held}, now)

@@ -41,13 +41,17 @@ def refresh_orders(ctx: Context, order_ids: Sequence[int], *, older_than_seconds
     return {row["id"]: "not_payable" if row["id"] in unusable else hold_reason(stored_order(row)) for row in rows}
 
 
-def shop_facts(tx: Connection, order_ids: Sequence[int], since: datetime) -> str | None:
-    """The cause for which one of these orders may not be bought, "" when all may; None when a shop must be asked.
+def shop_facts(tx: Connection, wanted: Mapping[int, Sequence[int]], since: datetime) -> dict[int, str | None]:
+    """By booking, of the orders it buys for: the cause for which one of them may not be bought, "" when all may.
 
-    By what is stored, for the caller's transaction; a shop is asked (`refresh_orders`) about orders read before
-    ``since``.
+    None when a shop must be asked (`refresh_orders`): about orders read before ``since``. By what is stored, for the
+    caller's transaction.
     """
-    rows = store.with_sources(tx, order_ids)
+    rows = {row["id"]: row for row in store.with_sources(tx, sorted({key for keys in wanted.values() for key in keys}))}
+    return {booking: _judged([rows[key] for key in keys], since) for booking, keys in wanted.items()}
+
+
+def _judged(rows: Sequence[Mapping[Any, Any]], since: datetime) -> str | None:
     if any(row["read_at"] < since and row["source_kind"] != FILE for row in rows):
         return None
     return next(filter(None, (hold_reason(stored_order(row)) for row in rows)), "")

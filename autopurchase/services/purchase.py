@@ -1,8 +1,7 @@
 """Buying: what a lane of the worker does. Claim → commit the intent → call once → commit what became of it.
 
-A lane works off the due bookings of one session. The intent of the next booking is committed in the same transaction as
-the outcome of the last one, with the reserved call slot, so a booking costs one commit. A process killed anywhere
-leaves a booking in ``sending``; when its due time comes it is unknown and looked up, never sent again blindly.
+A lane works off the due bookings of one session; `claims` tells it which, and commits. A process killed anywhere leaves
+a booking in ``sending``; when its due time comes it is unknown and looked up, never sent again blindly.
 """
 
 from __future__ import annotations
@@ -11,215 +10,116 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any
 
-from autopurchase.domain.booking import BookingState
-from autopurchase.domain.errors import (
-    AutopurchaseError,
-    LimitReached,
-    Misuse,
-    NotSent,
-    NotSupported,
-    Refused,
-    SessionRefused,
-)
+from autopurchase.domain.errors import AutopurchaseError, NotSent, NotSupported, Refused
 from autopurchase.domain.money import Money
 from autopurchase.domain.purchase import Purchase, PurchaseLine
-from autopurchase.domain.session import Address, Grade, SessionConfig, SessionState
+from autopurchase.domain.session import Address, Grade, SessionConfig
 from autopurchase.ports import Provider
-from autopurchase.services import budget, lookalikes, outcomes
-from autopurchase.services.calls import SessionPace, config_of, lease_seconds, open_provider
+from autopurchase.services import budget, claims, lookalikes, outcomes
+from autopurchase.services.calls import SessionPace, open_provider
+from autopurchase.services.claims import FRESH_SECONDS, Claims, Step, Task, Turn, orders_of
 from autopurchase.services.context import Context
-from autopurchase.services.fresh import refresh_orders, shop_facts
+from autopurchase.services.fresh import refresh_orders
 from autopurchase.services.outcomes import Outcome
-from autopurchase.storage import bookings, limits, runs, sessions
-from autopurchase.storage.database import Connection, Row
+from autopurchase.storage import bookings, limits
+from autopurchase.storage.database import Connection
+from autopurchase.storage.limits import Slot
 
 log = logging.getLogger(__name__)
-
-#: a lane stays for work that comes due within this many seconds, then leaves it to the sweep
-PATIENCE = 30.0
-#: shop orders read longer ago than this are read again right before money is committed
-FRESH_SECONDS = 120.0
-#: what a lane opens its session with; tokens and state are read afresh anyway
-_SETTINGS = (
-    "app_key",
-    "secret_sealed",
-    "base_url",
-    "ship_to",
-    "settings",
-    "concurrency",
-    "settle_seconds",
-    "timeout_seconds",
-)
-#: how often (seconds) a lane looks at its session: state, settings, lease, and who waits for one
-_LOOK_SECONDS = 0.3
-#: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
-_GRACE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One booking a lane has claimed. ``kind``: create, lookup, or refuse (without any call)."""
-
-    kind: str
-    booking: dict[str, Any]  # as this lane last wrote it
-    starts: float = 0.0  # time.monotonic() of the reserved call slot
-    stands: timedelta = timedelta()  # how long after its call slot the claim stands
-    refusal: Refused | None = None  # of one that is not sent
-    held: str | None = ""  # why the shop's orders may not be bought now; None: the shop must be asked again
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """Nothing to do now; look again after ``seconds``."""
-
-    seconds: float
 
 
 def work(ctx: Context, session_id: int, holder: str, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Work off the session's due bookings; returns how many ended how. Safe to run again after a crash.
 
-    ``holder`` names the lane: run again under the same name it takes its own call slot back at once. ``stopping`` is
+    ``holder`` names the lane: run again under the same name it takes its own call lease back at once. ``stopping`` is
     asked between bookings, so that a worker told to end leaves none half-way.
     """
-    lane = _Lane(ctx, session_id, holder)
-    try:
-        while lane.turn(claim=not stopping()):
-            pass
-    finally:
-        with ctx.db.write() as tx:
-            limits.drop_lease(tx, sessions.lease_name(session_id), holder)
+    with claims.of_session(ctx, session_id) as shared:
+        lane = _Lane(ctx, shared, holder)
+        try:
+            while lane.turn(claim=not stopping()):
+                pass
+        finally:
+            shared.leave(holder)
     return dict(lane.counts)
 
 
 class _Lane:
     """One caller of a session: at most one call under way."""
 
-    def __init__(self, ctx: Context, session_id: int, holder: str) -> None:
-        self.ctx, self.session_id, self.holder = ctx, session_id, holder
+    def __init__(self, ctx: Context, shared: Claims, holder: str) -> None:
+        self.ctx, self.shared, self.holder = ctx, shared, holder
         self.counts: Counter[str] = Counter()
-        self._lease = sessions.lease_name(session_id)
-        self._outcome: Outcome | None = None
+        self._outcome: Outcome | None = None  # of the last call, not brought to `shared` yet
+        self._coming: Future[Step] | None = None  # the answer to what was
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
-        self._seen: Mapping[Any, Any] = {}  # the session as it was when it was opened
-        self._task: _Task | None = None
-        self._session: Row  # as it was when this lane last looked round
-        self._look_at = 0.0  # time.monotonic() when it does so next
-        self._started: set[int] = set()  # runs known to have begun
+        self._task: Task | None = None
+        self._takes = 0.0  # seconds a call takes from its slot on, as a rule
 
     def turn(self, *, claim: bool = True) -> bool:
-        """Store the last outcome and claim the next booking in one transaction, then carry it out; False at the end."""
-        with self.ctx.db.write() as tx:
-            paused = self._outcome is not None and self._store(tx, self._outcome)
-            task = (_Wait(0.0) if paused else self._next(tx)) if claim else None
-        if isinstance(task, _Task):
-            self._task = task
+        """Carry out the next booking; False at the end. What the last one has come to is stored before or meanwhile."""
+        ahead = self._claimed_ahead()
+        step = ahead or self.shared.turns.answer(self._bring(Turn(self.holder, self._outcome, claim, lead=self._lead)))
+        if isinstance(step, Task):
+            self._task = step
+            self._carry_on(step, claim, ahead=ahead is not None)
+        elif step is not None:
+            time.sleep(step.seconds)
+        return step is not None
+
+    def _claimed_ahead(self) -> Task | None:
+        """The booking that was claimed while the last call was under way."""
+        coming, self._coming = self._coming, None
+        step = None if coming is None else self.shared.turns.answer(coming)
+        return step if isinstance(step, Task) else None
+
+    def _carry_on(self, task: Task, claim: bool, *, ahead: bool) -> None:
+        """Carry a booking out; bring meanwhile what the one before has come to, and claim the one after."""
+        began, waited = time.monotonic(), self._waited
+        halted = ahead and self.shared.halted() and not task.refusal
+        claim = claim and not halted and self.shared.ahead(self._takes)
+        if claim or self._outcome is not None:
+            begins = max(began, task.slot.moment) if task.slot else began
+            self._coming = self._bring(Turn(self.holder, self._outcome, claim, begins + self._takes, ahead=True))
+        if halted:  # nothing is sent that was claimed before the marketplace asked for a pause
+            self._outcome = outcomes.put_back(task.booking, task.before, self.ctx.now())
+        else:
             self._outcome = self._carry_out(task)
-        elif task is not None:
-            time.sleep(task.seconds)
-        return task is not None
+        self.shared.heard(self._outcome)
+        took = time.monotonic() - began - (self._waited - waited)
+        self._takes += (took - self._takes) / 4 if self._takes else took
 
-    def _store(self, tx: Connection, outcome: Outcome) -> bool:
-        """Write what the last call said; True when all calls must pause: nothing else is claimed with it then."""
-        outcomes.store(self.ctx, tx, outcome)
-        budget.answered(tx, self._session, outcome)
-        self.counts[outcome.kind] += 1
-        self._outcome = None
-        if outcome.pause:
-            limits.pause_calls(tx, self.session_id, outcome.pause)
-        return bool(outcome.pause)
+    def _bring(self, turn: Turn) -> Future[Step]:
+        if turn.outcome is not None:
+            self._outcome = None
+            if turn.outcome.kind != "put_back":
+                self.counts[turn.outcome.kind] += 1
+        return self.shared.turns.bring(turn)
 
-    def _next(self, tx: Connection) -> _Task | _Wait | None:
-        now = self.ctx.now()
-        booking = bookings.claim(tx, self.session_id, now)
-        if booking is None:
-            return self._rest(tx, now)
-        look_round = time.monotonic() >= self._look_at
-        if look_round:
-            self._session = sessions.get(tx, self.session_id)
-        queued = booking["state"] == BookingState.QUEUED
-        if queued and self._session["state"] != SessionState.ACTIVE:
-            return _Task("refuse", dict(booking), refusal=SessionRefused())
-        config, _, pace = self._open(self._session)
-        if look_round and not self._may_call(tx, config):
-            return _Wait(0.2)
-        try:
-            if queued and not budget.admit(tx, self._session, booking, now, _trial(self._session)):
-                return _Wait(0.0)
-        except LimitReached as error:
-            return _Task("refuse", dict(booking), refusal=error)
-        return self._intend(tx, booking, config, pace.lead, now)
+    @property
+    def _waited(self) -> float:
+        return self._opened[2].waited if self._opened else 0.0
 
-    def _may_call(self, tx: Connection, config: SessionConfig) -> bool:
-        """Whether this lane has one of the session's call slots until it looks round again."""
-        if limits.give_way(tx, self._lease):  # a sync or a plan check waits: lanes would hold theirs for hours
-            self._drop_lease(tx)
-            return False
-        if not self._keep_lease(tx, config, _LOOK_SECONDS):
-            return False
-        self._look_at = time.monotonic() + _LOOK_SECONDS
-        return True
+    @property
+    def _lead(self) -> float:
+        return self._opened[2].lead if self._opened else 0.0
 
-    def _keep_lease(self, tx: Connection, config: SessionConfig, pause: float) -> bool:
-        return limits.take_lease(tx, self._lease, config.concurrency, self.holder, lease_seconds(config, pause))
-
-    def _drop_lease(self, tx: Connection) -> None:
-        limits.drop_lease(tx, self._lease, self.holder)
-        self._look_at = 0.0
-
-    def _rest(self, tx: Connection, now: datetime) -> _Wait | None:
-        """Give the call slot back; stay when something comes due soon."""
-        self._drop_lease(tx)
-        due = bookings.next_due(tx, self.session_id)
-        if due is None or (due - now).total_seconds() > PATIENCE:
-            return None
-        return _Wait(min(1.0, max(0.05, (due - now).total_seconds())))
-
-    def _intend(self, tx: Connection, booking: Row, config: SessionConfig, lead: float, now: datetime) -> _Task:
-        """Commit what is about to happen, before it happens, with the call slot it will use."""
-        if booking["run_id"] not in self._started:
-            runs.start(tx, booking["run_id"], now)
-            self._started.add(booking["run_id"])
-        values: dict[str, Any] = {"claimed_by": self.holder}
-        create = not needs_lookup(booking)
-        held = shop_facts(tx, _orders_of(booking), now - timedelta(seconds=FRESH_SECONDS)) if create else ""
-        moment = limits.reserve_call(tx, self.session_id, lead)
-        pause = max(0.0, moment - time.monotonic())
-        starts = self.ctx.now() + timedelta(seconds=pause)
-        if pause > 1.0:
-            self._keep_lease(tx, config, pause)
-        stands = timedelta(seconds=config.timeout_seconds * 3 + _GRACE)
-        if create:
-            stands = timedelta(seconds=max(config.settle_seconds, config.timeout_seconds + _GRACE))
-            values |= {
-                "state": BookingState.SENDING.value,
-                "attempts": booking["attempts"] + 1,
-                "lookups": 0,
-                "sent_at": starts,
-            }
-        values["due_at"] = starts + stands
-        bookings.change(tx, booking["id"], **values)
-        return _Task("create" if create else "lookup", {**booking, **values}, moment, stands, held=held)
-
-    def _open(self, session: Row) -> tuple[SessionConfig, Provider, SessionPace]:
+    def _open(self, config: SessionConfig) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
-        if self._opened is None or any(session[name] != self._seen[name] for name in _SETTINGS):
-            config = config_of(self.ctx, session)
-            self._seen = session
-            pace = SessionPace(self.ctx, self.session_id, reserve=self._go_on)
+        if self._opened is None or self._opened[0] is not config:
+            pace = SessionPace(self.ctx, config.id, reserve=self._go_on)
             self._opened = config, open_provider(self.ctx, config, pace), pace
         return self._opened
 
-    def _carry_out(self, task: _Task) -> Outcome:
+    def _carry_out(self, task: Task) -> Outcome:
         if task.refusal is not None:
             return outcomes.failed(task.booking, task.refusal, self.ctx.now())
-        if self._opened is None:
-            raise Misuse("A lane calls only with an open session.")
-        config, provider, pace = self._opened
-        pace.first = None if task.held is None else task.starts  # asking the shop first takes longer than a slot waits
+        config, provider, pace = self._open(task.config)
+        pace.first = None if task.held is None else task.slot  # asking the shop first takes longer than a slot waits
         if task.kind == "lookup":
             return self._look_up(task.booking, config, provider)
         try:
@@ -240,32 +140,32 @@ class _Lane:
             return outcomes.failed(booking, outcomes.unforeseen(error), self.ctx.now(), self.ctx.now() + settle)
         return outcomes.placed(booking, placed, self.ctx.now())
 
-    def _go_on(self, tx: Connection, lead: float) -> float:
+    def _go_on(self, tx: Connection, lead: float) -> Slot:
         """A further call slot of the booking under way: its times begin anew. Raises NotSent when it was overtaken.
 
         The first slot was reserved with the intent. A further one is taken by every later call of a look-up, by a
         create call whose slot slipped by (the shop took long to answer), and by one repeated with a new token.
         """
-        task, opened = self._task, self._opened
-        if task is None or opened is None or bookings.stands(tx, task.booking) != "ours":
+        task = self._task
+        if task is None or bookings.stand(tx, [task.booking])[task.booking["id"]] != "ours":
             raise NotSent("Another lane has taken this booking over meanwhile.")
-        if task.kind == "create" and (held := budget.turned_over(tx, self._session, task.booking, self.ctx.now())):
+        if task.kind == "create" and (held := budget.turned_over(tx, task.session, task.booking, self.ctx.now())):
             raise NotSent(held.sentence)
-        moment = limits.reserve_call(tx, self.session_id, lead)
-        pause = max(0.0, moment - time.monotonic())
-        if not self._keep_lease(tx, opened[0], pause):
+        slot = limits.reserve_call(tx, task.config.id, lead)
+        pause = max(0.0, slot.moment - time.monotonic())
+        if not self.shared.keep_lease(tx, self.holder, pause):
             raise NotSent("This call took so long that its slot of the session went to another.")
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)
         task.booking.update(values)
-        return moment
+        return slot
 
-    def _still_payable(self, task: _Task) -> None:
+    def _still_payable(self, task: Task) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""
         held = task.held
         if held is None:
-            fresh = refresh_orders(self.ctx, _orders_of(task.booking), older_than_seconds=FRESH_SECONDS)
+            fresh = refresh_orders(self.ctx, orders_of(task.booking), older_than_seconds=FRESH_SECONDS)
             held = next(filter(None, fresh.values()), "")
         if held:
             raise Refused("The shop no longer shows this order as paid and open.", cause=held)
@@ -295,20 +195,6 @@ class _Lane:
         except AutopurchaseError as error:
             return outcomes.not_looked_up(outcome.booking, error, self.ctx.now())
         return outcomes.alike(outcome.booking, alike, self.ctx.now()) if alike else outcome
-
-
-def _trial(session: Row) -> timedelta:
-    """How long a booking that is tried after a rest may take to be known."""
-    return timedelta(seconds=max(session["settle_seconds"], session["timeout_seconds"] + _GRACE))
-
-
-def needs_lookup(booking: Row) -> bool:
-    """Whether the provider is asked for our reference before anything is sent: after an attempt of open outcome."""
-    return booking["state"] in (BookingState.SENDING, BookingState.UNKNOWN)
-
-
-def _orders_of(booking: Mapping[Any, Any]) -> list[int]:
-    return sorted({line["order_id"] for line in booking["purchase"]["lines"]})
 
 
 def purchase_of(stored: Mapping[str, Any], ship_to: Address) -> Purchase:

@@ -11,7 +11,7 @@ from autopurchase.domain.code import call
 from autopurchase.domain.errors import AutopurchaseError, BadInput, Misuse, Refused
 from autopurchase.domain.provider_order import ProviderOrder, ProviderState
 from autopurchase.domain.roles import Actor, Role
-from autopurchase.services import ghosts, outcomes
+from autopurchase.services import ghosts, store_outcomes
 from autopurchase.services.calls import call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.outcomes import Outcome, Said
@@ -160,9 +160,8 @@ def _settle(
 ) -> None:
     now = ctx.now()
     said = Said("" if readings else "not_placed", f"Settled by {actor}.")
-    outcomes.store(
-        ctx, tx, Outcome(kind, booking, now, "person", readings=readings, said=said, actor=actor, run_id=run_id)
-    )
+    outcome = Outcome(kind, booking, now, "person", readings=readings, said=said, run_id=run_id)
+    store_outcomes.store(tx, [outcome], actor)
     runs.finish(tx, run_id, at=now, out={"booking": booking["out_order_id"], "outcome": kind})
 
 

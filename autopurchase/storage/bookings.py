@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from autopurchase.domain.booking import LIVE, OPEN, BookingState
+from autopurchase.storage.database import alike
 from autopurchase.storage.lines import STATE, chunks
 from autopurchase.storage.schema import booking, booking_attempt, booking_line, line, orders, source
 
@@ -44,17 +45,17 @@ _CLAIM = (  # statements of every single booking are made once: making one costs
     select(booking)
     .where(booking.c.session_id == bindparam("session"), _IS_OPEN, booking.c.due_at <= bindparam("now"))
     .order_by(booking.c.due_at, booking.c.id)
-    .limit(1)
+    .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
 
 
-def claim(connection: Connection, session_id: int, now: datetime) -> RowMapping | None:
-    """The session's next due open booking, locked for this transaction; None when nothing is due.
+def claim(connection: Connection, session_id: int, now: datetime, count: int) -> Sequence[RowMapping]:
+    """The session's next ``count`` due open bookings, or as many as there are, locked for this transaction.
 
     Due are queued ones, unknown ones whose look-up time has come, and ones left in sending by a process that died.
     """
-    return connection.execute(_CLAIM, {"session": session_id, "now": now}).mappings().first()
+    return connection.execute(_CLAIM, {"session": session_id, "now": now, "count": count}).mappings().all()
 
 
 def next_due(connection: Connection, session_id: int) -> datetime | None:
@@ -91,44 +92,38 @@ _CHANGE = update(booking).where(booking.c.id == bindparam("key"))
 
 def change(connection: Connection, booking_id: int, **values: Any) -> None:
     """Write columns of a booking."""
-    connection.execute(_CHANGE, {"key": booking_id, **values})
+    change_all(connection, {booking_id: values})
 
 
-_STATE = select(booking.c.state, booking.c.attempts, booking.c.due_at).where(booking.c.id == bindparam("key"))
-_STATE = _STATE.with_for_update()
+def change_all(connection: Connection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write columns of bookings."""
+    for rows in alike({"key": key, **values} for key, values in sorted(changes.items())):
+        connection.execute(_CHANGE, rows)
 
 
-def stands(connection: Connection, claimed: Mapping[str, Any]) -> str:
-    """Whether the claim that ``claimed`` describes still holds: ``ours``, ``open`` (another lane has it) or ``ended``.
-
-    The booking stays locked for this transaction. Every claim writes another due time, so state, attempt and due time
-    tell one claim from the next.
-    """
-    row = connection.execute(_STATE, {"key": claimed["id"]}).mappings().one()
-    if all(row[name] == claimed[name] for name in ("state", "attempts", "due_at")):
-        return "ours"
-    return "open" if row["state"] in _OPEN else "ended"
-
-
-_CONFIRM = (
-    update(booking)
-    .where(
-        booking.c.id == bindparam("key"),
-        booking.c.state == bindparam("claimed_state"),
-        booking.c.attempts == bindparam("claimed_attempts"),
-        booking.c.due_at == bindparam("claimed_due_at"),
-    )
-    .values(state=BookingState.CONFIRMED.value, cause="", check_state="waiting")
+_STATES = (
+    select(booking.c.id, booking.c.state, booking.c.attempts, booking.c.due_at)
+    .where(booking.c.id.in_(bindparam("keys", expanding=True)))
+    .order_by(booking.c.id)
+    .with_for_update()
 )
 
 
-def confirm(connection: Connection, claimed: Mapping[str, Any], **values: Any) -> bool:
-    """Confirm a booking, unless the claim that ``claimed`` describes no longer holds (`stands`); whether it did.
+def stand(connection: Connection, claims: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Whether claims still hold, by booking: ``ours``, ``open`` (another lane has it) or ``ended``.
 
-    It waits to be read back then.
+    The bookings stay locked for this transaction. Every claim writes another due time, so state, attempt and due time
+    tell one claim from the next.
     """
-    claim = {f"claimed_{name}": claimed[name] for name in ("state", "attempts", "due_at")}
-    return bool(connection.execute(_CONFIRM, {"key": claimed["id"], **claim, **values}).rowcount)
+    rows = connection.execute(_STATES, {"keys": [claimed["id"] for claimed in claims]}).mappings()
+    now = {row["id"]: row for row in rows}
+    return {claimed["id"]: _holds(claimed, now[claimed["id"]]) for claimed in claims}
+
+
+def _holds(claimed: Mapping[str, Any], row: RowMapping) -> str:
+    if all(row[name] == claimed[name] for name in ("state", "attempts", "due_at")):
+        return "ours"
+    return "open" if row["state"] in _OPEN else "ended"
 
 
 def _queued(session_id: int, *more: ColumnElement[bool]) -> Any:
@@ -155,20 +150,10 @@ def release(connection: Connection, session_id: int, now: datetime) -> None:
 _ATTEMPT = insert(booking_attempt)
 
 
-def add_attempt(
-    connection: Connection,
-    booking_id: int,
-    *,
-    kind: str,
-    outcome: str,
-    at: datetime,
-    cause: str,
-    sentence: str,
-    raw: str,
-) -> None:
-    """Keep what one call said, beside the result. ``raw`` is redacted already."""
-    values = {"booking_id": booking_id, "kind": kind, "outcome": outcome, "at": at}
-    connection.execute(_ATTEMPT, {**values, "cause": cause, "sentence": sentence, "raw": raw})
+def add_attempts(connection: Connection, attempts: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what each call said, beside the result; ``raw`` is redacted already."""
+    if attempts:
+        connection.execute(_ATTEMPT, list(attempts))
 
 
 def not_placed_count(connection: Connection, booking_id: int) -> int:
@@ -194,17 +179,17 @@ def get(connection: Connection, booking_id: int, *, lock: bool = False) -> RowMa
 _ORDERS_OF = (
     select(line.c.order_id)
     .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
-    .where(booking_line.c.booking_id == bindparam("booking"))
+    .where(booking_line.c.booking_id.in_(bindparam("bookings", expanding=True)))
 )
 _LOCK_ORDERS = select(orders.c.id).where(orders.c.id.in_(_ORDERS_OF)).order_by(orders.c.id)
 _LOCK_ORDERS = _LOCK_ORDERS.with_for_update(key_share=True)
 _LOCK_LINES = (
-    select(booking_line.c.id, booking_line.c.line_id, line.c.number, line.c.sku_id, line.c.spec_id, *STATE)
-    .add_columns(source.c.write_back)
+    select(booking_line.c.id, booking_line.c.line_id, booking_line.c.booking_id.label("tied_to"))
+    .add_columns(line.c.number, line.c.sku_id, line.c.spec_id, *STATE, source.c.write_back)
     .join_from(booking_line, line, booking_line.c.line_id == line.c.id)
     .join(orders, orders.c.id == line.c.order_id)
     .join(source, source.c.id == orders.c.source_id)
-    .where(booking_line.c.booking_id == bindparam("booking"))
+    .where(booking_line.c.booking_id.in_(bindparam("bookings", expanding=True)))
     .order_by(line.c.id)
     .with_for_update(of=line)
 )
@@ -215,14 +200,15 @@ def by_reference(connection: Connection, reference: str) -> RowMapping | None:
     return connection.execute(select(booking).where(booking.c.out_order_id == reference)).mappings().first()
 
 
-def lock_lines(connection: Connection, booking_id: int) -> Sequence[RowMapping]:
-    """The ties of a booking: ``id``, ``line_id``, what matches the line, its `STATE`, and whether its shop is told.
+def lock_lines(connection: Connection, booking_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """The ties of bookings: ``id``, ``line_id``, the booking as ``tied_to``, what matches the line, its `STATE`, and
+    whether its shop is told.
 
     Orders and lines are locked as `lines.record` does it.
     """
     if connection.dialect.name != "sqlite":  # which has one writer anyway
-        connection.execute(_LOCK_ORDERS, {"booking": booking_id})
-    return connection.execute(_LOCK_LINES, {"booking": booking_id}).mappings().all()
+        connection.execute(_LOCK_ORDERS, {"bookings": list(booking_ids)})
+    return connection.execute(_LOCK_LINES, {"bookings": list(booking_ids)}).mappings().all()
 
 
 _LINK = update(booking_line).where(booking_line.c.id == bindparam("key"))

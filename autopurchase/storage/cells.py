@@ -30,10 +30,11 @@ def one(connection: Connection, run_id: int) -> RowMapping | None:
     return connection.execute(query.where(run.c.id == run_id)).mappings().first()
 
 
-#: of a line that the provider refused, alone or with its whole booking: the event that says so
+#: of a line that the provider refused, alone or with its whole booking: the event that says so. A line has few events,
+#: a run may have thousands: added to nothing, the run is no key by which SQLite would look for them
 _REFUSAL = (
     (event.c.line_id == booking_line.c.line_id)
-    & (event.c.run_id == booking.c.run_id)
+    & (event.c.run_id + 0 == booking.c.run_id)
     & (event.c.kind == "booking_refused")
 )
 STATE = case((event.c.id.is_not(None), "refused"), else_=booking.c.state).label("state")

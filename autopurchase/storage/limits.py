@@ -11,6 +11,8 @@ out, and that passes over locked ones.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -77,7 +79,8 @@ def _reserve(now: ColumnElement[float]) -> Any:
     earliest = now + bindparam("lead", type_=Float)
     free = case((call_slot.c.next_free > earliest, call_slot.c.next_free), else_=earliest)
     mine = update(call_slot).where(call_slot.c.session_id == bindparam("session"))
-    return mine.values(next_free=free + _GAP).returning(call_slot.c.next_free - _GAP, now)
+    taken = mine.values(next_free=free + _GAP, taken=call_slot.c.taken + 1)
+    return taken.returning(call_slot.c.next_free - _GAP, now, _GAP, call_slot.c.taken)
 
 
 #: by this machine's clock where the database is this machine's file, else by the database's, read under the lock
@@ -87,26 +90,70 @@ _RESERVE = {
 }
 
 
-def reserve_call(connection: Connection, session_id: int, lead: float = 0.0) -> float:
-    """Reserve the next call slot of the session, ``lead`` seconds from now at the earliest.
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A reserved call slot."""
 
-    The session's rate is read with it: one that somebody lowers holds from the next slot on, whoever calls. Returns
-    when the slot comes, by time.monotonic().
+    moment: float  # when it comes, by time.monotonic()
+    at: float  # the same by the database's clock
+    place: int  # which of all slots of the session it is
+    gap: float  # seconds to the next one at least
+
+
+#: by session: the last slot that was reserved here
+_newest: WeakKeyDictionary[Engine, dict[int, Slot]] = WeakKeyDictionary()
+
+
+def reserve_call(connection: Connection, session_id: int, lead: float = 0.0) -> Slot:
+    """Reserve the next call slot of the session: `reserve_calls` of one."""
+    return reserve_calls(connection, session_id, [lead])[0]
+
+
+_TAKE = update(call_slot).where(call_slot.c.session_id == bindparam("session"))
+_TAKE = _TAKE.values(next_free=bindparam("end"), taken=bindparam("last"))
+
+
+def reserve_calls(connection: Connection, session_id: int, leads: Sequence[float]) -> list[Slot]:
+    """Reserve a call slot of the session for each of ``leads``, in order: so many seconds from now at the earliest.
+
+    The session's rate is read with it: one that somebody lowers holds from the next slot on, whoever calls.
     """
-    values: dict[str, Any] = {"session": session_id, "lead": lead}
+    values: dict[str, Any] = {"session": session_id, "lead": leads[0]}
     dialect = connection.dialect.name
     ahead = 0.0
     if dialect == "sqlite":
         values["now"] = time.time()
         ahead = time.monotonic() - values["now"]
-    moment, now = connection.execute(_RESERVE[dialect], values).one()
-    return float(moment) + (ahead or _offset(connection, float(now)))
+    first, now, gap, place = connection.execute(_RESERVE[dialect], values).one()
+    times = [float(first)]
+    for lead in leads[1:]:
+        times.append(max(times[-1] + gap, float(now) + lead))
+    if len(times) > 1:
+        connection.execute(_TAKE, {"session": session_id, "end": times[-1] + gap, "last": place + len(times) - 1})
+    offset = ahead or _offset(connection, float(now))
+    found = [Slot(time + offset, time, place + number, float(gap)) for number, time in enumerate(times)]
+    _newest.setdefault(connection.engine, {})[session_id] = found[-1]
+    return found
 
 
-def put_off(connection: Connection, session_id: int, seconds: float) -> None:
-    """Every slot not yet reserved comes ``seconds`` later: a call left its place by so much."""
-    mine = update(call_slot).where(call_slot.c.session_id == session_id)
-    connection.execute(mine.values(next_free=call_slot.c.next_free + seconds))
+def in_the_way(engine: Engine, session_id: int, slot: Slot, late: float) -> bool:
+    """Whether a call that left ``late`` seconds behind its slot may have to put later ones off (`put_off`).
+
+    Not while the last slot reserved here is far enough from it: those that others reserve meanwhile only come after.
+    """
+    newest = _newest.get(engine, {}).get(session_id, slot)
+    return newest.at < slot.at + late + (newest.place - slot.place) * max(slot.gap, newest.gap)
+
+
+def put_off(connection: Connection, session_id: int, slot: Slot, late: float) -> None:
+    """A call left ``late`` seconds behind its slot: those not reserved yet come as far after it as slots are apart.
+
+    Then any call and the one N places on are as far apart as their slots, whenever the first really left.
+    """
+    after = call_slot.c.taken - slot.place + 1
+    least = slot.at + late + after * _GAP
+    mine = update(call_slot).where(call_slot.c.session_id == bindparam("session"), call_slot.c.next_free < least)
+    connection.execute(mine.values(next_free=least), {"session": session_id})
 
 
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:

@@ -26,13 +26,14 @@ T = TypeVar("T")
 class Event:
     """Something that happened to a line; ``kind`` is one of `domain.history.KINDS`, ``data`` is JSON-able.
 
-    ``run_id``: the cell it belongs to where that is another than the one it is written in.
+    ``run_id``: the cell it belongs to, ``at``: when it happened, where that is another than what it is written with.
     """
 
     line_id: int
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
     run_id: int | None = None
+    at: datetime | None = None
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -62,18 +63,22 @@ def record(
     ledger = _ledger(connection, events)
     counter = counting.Counter()
     states: dict[int, LineState] = {}
+    changed: dict[int, datetime] = {}
     rows = []
     for position, item in enumerate(events):
-        row = before[item.line_id]
+        row, moment = before[item.line_id], item.at or at
         state = states.get(item.line_id) or line_state(row)
         data = counting.completed(item.kind, item.data, ledger.get((item.line_id, _booking(item, state))))
         after = states[item.line_id] = step(state, item.kind, data)
-        data = counter.take(position, item.line_id, row, (state, after), item.kind, data, at=at, actor=actor)
-        rows.append({"line_id": item.line_id, "kind": item.kind, "data": data, "run_id": item.run_id or run_id})
-    ids = _insert_events(connection, rows, at=at, actor=actor, numbered=counter.moved)
-    counter.store(connection, ids, at)
+        data = counter.take(position, item.line_id, row, (state, after), item.kind, data, at=moment, actor=actor)
+        cell = item.run_id or run_id
+        rows.append({"line_id": item.line_id, "kind": item.kind, "data": data, "run_id": cell, "at": moment})
+        changed[item.line_id] = moment
+    ids = _insert_events(connection, rows, actor=actor, numbered=counter.moved)
+    counter.store(connection, ids, [item.at or at for item in events])
     written = [
-        {**_columns(key, before[key], state, at), **counter.columns(key)} for key, state in sorted(states.items())
+        {**_columns(key, before[key], state, changed[key]), **counter.columns(key)}
+        for key, state in sorted(states.items())
     ]
     connection.execute(_WRITE_STATE, written)
     moved = {before[key]["order_id"] for key, state in states.items() if state.status != before[key]["status"]}
@@ -85,10 +90,10 @@ _INSERT_NUMBERED = insert(event).returning(event.c.id, sort_by_parameter_order=T
 
 
 def _insert_events(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], *, at: datetime, actor: str, numbered: bool
+    connection: Connection, rows: Sequence[Mapping[str, Any]], *, actor: str, numbered: bool
 ) -> list[int]:
     """Append events; their ids in the same order where ``numbered`` asks for them."""
-    values = [{"at": at, "actor": actor, **row} for row in rows]
+    values = [{"actor": actor, **row} for row in rows]
     if not numbered:
         connection.execute(_INSERT_EVENT, values)
         return []

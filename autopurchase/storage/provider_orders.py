@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, select, update
 
 from autopurchase.domain.provider_order import FINAL_STATES, ProviderOrder, ProviderState, advance
-from autopurchase.storage.database import insert_new
+from autopurchase.storage.database import alike, insert_new
 from autopurchase.storage.provider_parts import Raised, fen, raised, store_lines, store_parcels
 from autopurchase.storage.schema import booking, booking_line, line, parcel, provider_line, provider_order
 
@@ -38,20 +38,41 @@ class _Known:
     parcels: Sequence[RowMapping]
 
 
-def store(
-    connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None = None
-) -> Stored:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What was read at ``at`` of an order that was made.
+
+    ``booking_id``: None where no line of ours is at home in it.
+    """
+
+    reading: ProviderOrder
+    at: datetime
+    booking_id: int | None = None
+
+
+def store(connection: Connection, session_id: int, reading: ProviderOrder, now: datetime) -> Stored:
     """Insert or update one provider order from a reading; older or poorer readings never take knowledge away."""
-    number = reading.provider_order_id
-    known = None if booking_id else _known(connection, session_id, [number]).get(number)  # one just placed is new
+    known = _known(connection, session_id, [reading.provider_order_id]).get(reading.provider_order_id)
     if known is not None:
-        return _store_known(connection, known, reading, now, booking_id)
-    key = _insert(connection, session_id, reading, now, booking_id)
-    if key is None:
-        return _store_known(connection, _known(connection, session_id, [number])[number], reading, now, booking_id)
-    line_ids, _ = store_lines(connection, key, reading.lines, {})
-    store_parcels(connection, key, reading, ())
-    return Stored(key, line_ids, booking_id, reading.state, changed=True)
+        return _store_known(connection, known, reading, now, None)
+    return store_placed(connection, session_id, [Placed(reading, now)])[0]
+
+
+def store_placed(connection: Connection, session_id: int, placed: Sequence[Placed]) -> list[Stored]:
+    """`store` for orders just made, which are new as a rule: they are inserted at once."""
+    keys = _insert(connection, session_id, placed)
+    found = []
+    for one in placed:
+        number = one.reading.provider_order_id
+        key = keys.pop(number, None)  # twice among them: the second is no longer new
+        if key is None:
+            known = _known(connection, session_id, [number])[number]
+            found.append(_store_known(connection, known, one.reading, one.at, one.booking_id))
+            continue
+        line_ids, _ = store_lines(connection, key, one.reading.lines, {})
+        store_parcels(connection, key, one.reading, ())
+        found.append(Stored(key, line_ids, one.booking_id, one.reading.state, changed=True))
+    return found
 
 
 def store_all(
@@ -171,25 +192,33 @@ def lock(connection: Connection, key: int) -> RowMapping:
     return connection.execute(query.with_for_update(key_share=True)).mappings().one()
 
 
-_INSERT = {name: insert_new(name, provider_order).returning(provider_order.c.id) for name in ("sqlite", "postgresql")}
+_INSERT = {
+    name: insert_new(name, provider_order).returning(provider_order.c.provider_order_id, provider_order.c.id)
+    for name in ("sqlite", "postgresql")
+}
 
 
-def _insert(
-    connection: Connection, session_id: int, reading: ProviderOrder, now: datetime, booking_id: int | None
-) -> int | None:
-    values = {
-        **_facts(reading, now),
+def _insert(connection: Connection, session_id: int, placed: Sequence[Placed]) -> dict[str, int]:
+    """Row ids of those that were new, by number."""
+    keys: dict[str, int] = {}
+    for rows in alike(_new(session_id, one) for one in placed):
+        keys.update((number, key) for number, key in connection.execute(_INSERT[connection.dialect.name], rows))
+    return keys
+
+
+def _new(session_id: int, placed: Placed) -> dict[str, Any]:
+    reading, at = placed.reading, placed.at
+    return {
+        **_facts(reading, at),
         "session_id": session_id,
         "provider_order_id": reading.provider_order_id,
-        "booking_id": booking_id,
+        "booking_id": placed.booking_id,
         "state": reading.state.value,
         "close_reason": reading.close_reason,
-        "first_seen_at": now,
-        "seen_at": now,
+        "first_seen_at": at,
+        "seen_at": at,
         "complete": reading.complete,
     }
-    key: int | None = connection.execute(_INSERT[connection.dialect.name], values).scalar()
-    return key
 
 
 def _facts(reading: ProviderOrder, now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, insert, update
 
 from autopurchase.domain.money import Money
 from autopurchase.domain.provider_order import Parcel, ProviderLine, ProviderOrder, ProviderState, advance
+from autopurchase.storage.database import alike
 from autopurchase.storage.schema import parcel, provider_line
 
 
@@ -50,7 +51,7 @@ def _dearer(old: RowMapping, item: ProviderLine) -> bool:
     return known is not None and now is not None and now > known + item.quantity
 
 
-_INSERT_LINE = insert(provider_line).returning(provider_line.c.id)
+_INSERT_LINE = insert(provider_line).returning(provider_line.c.provider_line_id, provider_line.c.id)
 
 
 def store_lines(
@@ -59,19 +60,21 @@ def store_lines(
     """Insert new lines, update changed ones: the row ids by the provider's line id, and whether anything changed."""
     ids = {number: int(row["id"]) for number, row in known.items()}
     changed = False
+    new = []
     for item in lines:
         values = _line_values(item)
         old = known.get(item.provider_line_id)
         if old is None:
-            values |= {"order_id": order_id, "provider_line_id": item.provider_line_id, "state": item.state.value}
-            ids[item.provider_line_id] = int(connection.execute(_INSERT_LINE, values).scalar_one())
-            changed = True
+            named = {"order_id": order_id, "provider_line_id": item.provider_line_id, "state": item.state.value}
+            new.append({**values, **named})
             continue
         values["state"] = advance(ProviderState(old["state"]), item.state).value
         if any(old[name] != value for name, value in values.items()):
             connection.execute(update(provider_line).where(provider_line.c.id == old["id"]).values(**values))
             changed = True
-    return ids, changed
+    for rows in alike(new):
+        ids.update((number, key) for number, key in connection.execute(_INSERT_LINE, rows))
+    return ids, changed or bool(new)
 
 
 def _line_values(item: ProviderLine) -> dict[str, Any]:

@@ -651,6 +651,7 @@ call_slot = Table(
     metadata,
     _ref("session_id", "session.id", primary_key=True),
     Column("next_free", Float, nullable=False),  # seconds since 1970, of the database's clock
+    Column("taken", BigInteger, nullable=False, server_default="0"),  # slots reserved so far
 )
 
 lease = Table(

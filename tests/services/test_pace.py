@@ -12,6 +12,7 @@ from autopurchase.domain.errors import NotSent, RateLimited
 from autopurchase.sandbox import Sandbox
 from autopurchase.services import purchase
 from autopurchase.services.calls import SessionPace, call_lease, config_of
+from autopurchase.services.claims import Claims
 from autopurchase.storage import limits, schema, sessions
 from tests.support.processes import wait_until
 from tests.support.world import World, open_world
@@ -31,7 +32,7 @@ def pauses(world: World, count: int, lead: float = 0.0) -> list[float]:
     key, began, found = world.session_id("taobao"), time.monotonic(), []
     with world.ctx.db.write() as tx:
         for _ in range(count):
-            found.append(limits.reserve_call(tx, key, lead) - began)
+            found.append(limits.reserve_call(tx, key, lead).moment - began)
     return found
 
 
@@ -52,7 +53,8 @@ def test_a_rate_that_is_lowered_holds_for_callers_who_opened_the_session_before(
             sessions.change(tx, key, rate_per_second=5.0)
         for _ in range(3):
             pace.wait()
-            times.append(pace.slot)
+            assert pace.slot is not None
+            times.append(pace.slot.moment)
     assert times[2] - times[1] >= 1 / 5
 
 
@@ -73,11 +75,11 @@ def test_a_slow_commit_is_learnt(world: World) -> None:
     """Each reservation takes 60 ms to commit here: after the first, slots are taken far enough ahead."""
     taken: list[float] = []
 
-    def slow(tx: sa.Connection, lead: float) -> float:
+    def slow(tx: sa.Connection, lead: float) -> limits.Slot:
         taken.append(lead)
-        moment = limits.reserve_call(tx, world.session_id("taobao"), lead)
+        slot = limits.reserve_call(tx, world.session_id("taobao"), lead)
         time.sleep(0.06)
-        return moment
+        return slot
 
     pace = SessionPace(world.ctx, world.session_id("taobao"), reserve=slow)
     for _ in range(6):
@@ -88,7 +90,8 @@ def test_a_slow_commit_is_learnt(world: World) -> None:
 
 
 def test_a_machine_that_never_makes_it_in_time_sends_nothing(world: World) -> None:
-    pace = SessionPace(world.ctx, world.session_id("taobao"), reserve=lambda tx, lead: time.monotonic() - 5.0)
+    gone = limits.Slot(time.monotonic() - 5.0, time.time() - 5.0, 1, 0.02)
+    pace = SessionPace(world.ctx, world.session_id("taobao"), reserve=lambda tx, lead: gone)
     with pytest.raises(NotSent, match="too busy"):
         pace.wait()
 
@@ -96,12 +99,40 @@ def test_a_machine_that_never_makes_it_in_time_sends_nothing(world: World) -> No
 def test_a_call_held_up_after_its_slot_puts_the_later_ones_off(world: World) -> None:
     """Whatever held it up, the next call keeps its distance from when it really left."""
     pace, key = SessionPace(world.ctx, world.session_id("taobao")), world.session_id("taobao")
-    pace.wait()
+    for _ in range(5):  # by then the server's clock is known well
+        pace.wait()
     time.sleep(0.3)
     left = time.monotonic()
     pace.sent()
     with world.ctx.db.write() as tx:
-        assert limits.reserve_call(tx, key) - left >= 1 / RATE
+        assert limits.reserve_call(tx, key).moment - left >= 1 / RATE
+
+
+def test_a_late_call_puts_off_only_what_would_come_too_close_to_it(world: World) -> None:
+    """The next slot is far away already: the one after it comes as if nothing had happened."""
+    key = world.session_id("taobao")
+    pace = SessionPace(world.ctx, key)
+    pace.wait()
+    with world.ctx.db.write() as tx:
+        far = limits.reserve_call(tx, key, 0.6)
+    time.sleep(0.2)
+    pace.sent()
+    with world.ctx.db.write() as tx:
+        assert limits.reserve_call(tx, key).moment == pytest.approx(far.moment + far.gap, abs=0.02)
+
+
+def test_a_late_call_counts_those_that_others_have_reserved_since(world: World) -> None:
+    """Another process took three slots meanwhile: the next one keeps the distance of four from when it really left."""
+    key = world.session_id("taobao")
+    pace = SessionPace(world.ctx, key)
+    pace.wait()
+    with world.ctx.db.write() as tx:
+        tx.execute(sa.update(schema.call_slot).values(taken=4, next_free=schema.call_slot.c.next_free + 0.06))
+    time.sleep(0.3)
+    left = time.monotonic()
+    pace.sent()
+    with world.ctx.db.write() as tx:
+        assert limits.reserve_call(tx, key).moment - left >= 4 / RATE
 
 
 def test_calls_held_up_together_put_the_later_ones_off_once(world: World) -> None:
@@ -162,7 +193,7 @@ def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(worl
 
     def lane() -> bool:
         with world.ctx.db.write() as tx:
-            return limits.take_lease(tx, name, 1, "lane", 60.0) and limits.reserve_call(tx, key) > 0
+            return limits.take_lease(tx, name, 1, "lane", 60.0) and limits.reserve_call(tx, key).place > 0
 
     with ThreadPoolExecutor(2) as pool, call_lease(world.ctx, config) as pace:
         with world.ctx.db.write() as tx:
@@ -182,13 +213,15 @@ def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(worl
 
 
 def test_a_throttled_lane_and_one_that_counts_do_not_lock_each_other_out(world: World) -> None:
-    """Both touch the session and its slots; the first holds both until the others have begun."""
+    """Of two processes: both touch the session and its slots; the first holds both until the others have begun."""
     key = world.session_id("taobao")
     with world.ctx.db.write() as tx:
         sessions.change(tx, key, daily_cap=50, concurrency=3)
     world.book("taobao", world.ready("taobao", 2))
     world.market.control("faults", rules=[{"kind": "throttle", "seconds": 1}])
-    throttled, counting = (purchase._Lane(world.ctx, key, name) for name in ("throttled", "counting"))
+    throttled, counting = (
+        purchase._Lane(world.ctx, Claims(world.ctx, key), name) for name in ("throttled", "counting")
+    )
     assert throttled.turn()
     world.market.control("faults", rules=[])
     with ThreadPoolExecutor(2) as pool:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from autopurchase.sandbox import Sandbox
-from autopurchase.services import purchase
+from autopurchase.services import claims, purchase
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
 from tests.support.processes import wait_until
@@ -79,7 +79,9 @@ def test_a_lane_that_was_overtaken_before_it_sent_does_not_send(world: World, mo
             overtaken.wait(20)
         return {}
 
-    monkeypatch.setattr(purchase, "shop_facts", lambda *words: None)  # what is stored is old: the shop is asked
+    monkeypatch.setattr(
+        claims, "shop_facts", lambda tx, wanted, since: dict.fromkeys(wanted)
+    )  # what is stored is old: the shop is asked
     monkeypatch.setattr(purchase, "refresh_orders", slow_shop)
     thread = threading.Thread(target=world.work, args=("taobao", "lane-a"), name="slow")
     thread.start()

@@ -307,7 +307,9 @@ def test_an_order_seen_before_its_booking_is_confirmed_is_tied_to_it_whatever_is
     session = world.session_id("taobao")
     with world.ctx.db.write() as tx:
         provider_orders.store(tx, session, reading(9, ProviderState.PAID), NOW)
-        found = provider_orders.store(tx, session, reading(5, ProviderState.UNPAID), NOW, booking)
+        found = provider_orders.store_placed(
+            tx, session, [provider_orders.Placed(reading(5, ProviderState.UNPAID), NOW, booking)]
+        )[0]
         assert runs.get(tx, run)["state"] == "queued"
     assert found.booking_id == booking
     assert world.one(sa.select(schema.provider_order.c.booking_id)) == booking

@@ -1,5 +1,6 @@
 """The schema is what the migrations make, on both databases, and it refuses what must never be."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from autopurchase.domain.errors import BadInput
-from autopurchase.storage import bookings, recount, schema
+from autopurchase.storage import bookings, cells, recount, schema
 from autopurchase.storage.database import Database, normal_url
 from autopurchase.storage.migrate import _config, current, migrate, newest
 from autopurchase.storage.vault import KeyVault
@@ -172,16 +173,29 @@ def test_a_failing_transaction_leaves_nothing(filled: Database) -> None:
 
 def test_the_claim_of_the_next_booking_uses_its_index(tmp_path: Path) -> None:
     """However long the ledger is."""
-    opened = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    (plan,) = query_plan(tmp_path, lambda tx: bookings.claim(tx, 1, NOW, 1))
+    assert "ix_booking_due" in plan
+
+
+def test_the_outcomes_of_a_run_are_counted_by_its_lines(tmp_path: Path) -> None:
+    """Not by all events of the run for each line: that grows with the square of the run."""
+    plan = query_plan(tmp_path, lambda tx: cells.outcome_counts(tx, [1]))
+    assert any("ix_event_line (line_id=?)" in step for step in plan)
+    assert not any("ix_event_run_id" in step for step in plan)
+
+
+def query_plan(folder: Path, ask: Callable[[sa.Connection], object]) -> list[str]:
+    """The steps of SQLite's plan for a query."""
+    opened = Database(f"sqlite:///{folder / 'a.db'}")
     migrate(opened)
     seen: list[tuple[str, Any]] = []
     sa.event.listen(opened.engine, "before_cursor_execute", lambda c, cur, text, args, *_: seen.append((text, args)))
     with opened.read() as tx:
-        bookings.claim(tx, 1, NOW)
-        text, values = next(entry for entry in seen if entry[0].startswith("SELECT booking"))
-        (plan,) = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
+        ask(tx)
+        text, values = next(entry for entry in seen if entry[0].startswith("SELECT"))
+        steps = [step[3] for step in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
     opened.close()
-    assert "ix_booking_due" in plan[3]
+    return steps
 
 
 def test_addresses() -> None:

@@ -42,13 +42,13 @@ def _steps(**found: str) -> dict[str, Step]:
 
 #: what a worker passes
 WORKER = _steps(
-    book__claimed="purchase _Lane._intend before",
-    book__intent_written="purchase _Lane._intend after",
-    book__intent_committed="purchase _Lane._intend committed",
+    book__claimed="claims Claims._intend before",
+    book__intent_written="claims Claims._intend after",
+    book__intent_committed="claims Claims._intend committed",
     book__sending="purchase _Lane._create during",
     book__answered="purchase _Lane._create after",
-    book__outcome_written="outcomes store after",
-    book__outcome_committed="outcomes store committed",
+    book__outcome_written="store_outcomes store after",
+    book__outcome_committed="store_outcomes store committed",
     lookup__asking="purchase _Lane._look_up during",
     lookup__answered="purchase _Lane._look_up after",
     cancel__claiming="cancel _claim before",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from autopurchase.engine.worker import Worker
-from autopurchase.services import purchase
+from autopurchase.services import claims
 from autopurchase.wiring import open_workspace
 from tests.support import kill_points
 
@@ -19,7 +19,7 @@ from tests.support import kill_points
 def main(words: list[str]) -> int:
     """Work until told to stop; the worker's exit code. Says “ready” on standard output when it works."""
     if "--blind" in words:
-        purchase.needs_lookup = lambda booking: False
+        claims.needs_lookup = lambda booking: False
     kill_points.install()
     workspace = open_workspace()
     worker = Worker(workspace.context, workspace.home)

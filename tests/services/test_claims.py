@@ -1,0 +1,136 @@
+"""Lanes that share transactions: the next booking is claimed while a call is under way, and put back unsent."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autopurchase.sandbox import Sandbox
+from autopurchase.services import purchase
+from autopurchase.services.together import Together
+from autopurchase.services.verify import verify
+from autopurchase.storage import schema
+from tests.support.processes import wait_until
+from tests.support.world import World, open_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, market: Sandbox) -> Iterator[World]:
+    """A session whose rate holds nobody up; once on each database."""
+    fast = {"rate_per_second": 1_000, "settle_seconds": 0.6, "timeout_seconds": 0.8, "concurrency": 4}
+    with open_world(tmp_path, database_url, market, "taobao", **fast) as opened:
+        yield opened
+
+
+def states(world: World) -> list[str]:
+    """The bookings' states, in the order in which they are sent."""
+    return [row["state"] for row in world.bookings()]
+
+
+def attempts(world: World) -> list[tuple[int, str, str]]:
+    """(place of its booking, call, outcome) of every call, oldest first."""
+    first = min(row["id"] for row in world.bookings())
+    rows = world.rows(sa.select(schema.booking_attempt).order_by(schema.booking_attempt.c.id))
+    return [(row["booking_id"] - first, row["kind"], row["outcome"]) for row in rows]
+
+
+def spoil(world: World, kind: str, place: int, **more: float) -> None:
+    """Spoil the create call of one booking."""
+    reference = world.bookings()[place]["out_order_id"]
+    world.market.control("faults", rules=[{"kind": kind, "references": [reference], **more}])
+
+
+def test_the_next_booking_is_claimed_while_a_call_is_under_way(world: World) -> None:
+    world.book("taobao", world.ready("taobao", 3))
+    spoil(world, "hang_after", 0, seconds=0.6)
+    lane = threading.Thread(target=world.work, args=("taobao",))
+    lane.start()
+    wait_until(lambda: states(world)[:2] == ["sending", "sending"], timeout=10, what="the claim ahead")
+    assert states(world)[2] == "queued", "one ahead, no more"
+    assert len(world.orders()) <= 1
+    lane.join(30)
+    assert states(world) == ["confirmed"] * 3
+    assert len(world.orders()) == 3
+    assert verify(world.ctx) == []
+
+
+def test_what_was_claimed_ahead_is_put_back_when_the_marketplace_asks_for_a_pause(world: World) -> None:
+    """It was not called: no attempt is kept or counted."""
+    world.book("taobao", world.ready("taobao", 2))
+    spoil(world, "throttle", 0, seconds=1.0)
+    assert world.work("taobao") == {"retry": 1, "confirmed": 2}
+    assert sorted(attempts(world)) == [(0, "create", "confirmed"), (0, "create", "retry"), (1, "create", "confirmed")]
+    assert [row["attempts"] for row in world.bookings()] == [2, 1]
+    assert verify(world.ctx) == []
+
+
+def test_a_lane_told_to_stop_leaves_nothing_half_way(world: World) -> None:
+    world.book("taobao", world.ready("taobao", 5))
+    asked = iter([False])
+    purchase.work(world.ctx, world.session_id("taobao"), "lane", lambda: next(asked, True))
+    assert states(world) == ["confirmed"] * 2 + ["queued"] * 3
+    assert len(world.orders()) == 2
+
+
+def test_many_lanes_together_never_call_more_at_once_than_allowed(world: World) -> None:
+    world.market.control("settings", latency_ms=40)
+    world.market.control("stats", reset=True)
+    world.book("taobao", world.ready("taobao", 40))
+    lanes = [threading.Thread(target=world.work, args=("taobao", f"lane-{number}")) for number in range(7)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join(60)
+    world.market.control("settings", latency_ms=0)
+    assert states(world) == ["confirmed"] * 40
+    assert len(world.orders()) == 40
+    assert world.meters()["taobao"]["max_in_flight"] == 4
+    assert verify(world.ctx) == []
+
+
+def test_a_session_that_counts_its_bookings_claims_none_ahead(world: World) -> None:
+    with world.ctx.db.write() as tx:
+        tx.execute(sa.update(schema.session).values(daily_cap=50))
+    world.book("taobao", world.ready("taobao", 2))
+    spoil(world, "hang_after", 0, seconds=0.6)
+    lane = threading.Thread(target=world.work, args=("taobao",))
+    lane.start()
+    wait_until(lambda: world.market.control("stats")["faults"].get("hang_after"), timeout=10, what="the call")
+    assert states(world) == ["sending", "queued"]
+    lane.join(30)
+    assert states(world) == ["confirmed"] * 2
+
+
+def test_what_is_brought_during_a_round_is_done_in_the_next_one() -> None:
+    rounds: list[list[int]] = []
+    begun, going = threading.Event(), threading.Event()
+
+    def double(items: Sequence[int]) -> list[int]:
+        rounds.append(list(items))
+        begun.set()
+        going.wait(10)
+        return [2 * item for item in items]
+
+    together = Together(double, 0.0)
+    coming = [together.bring(1)]
+    assert begun.wait(10)
+    coming += [together.bring(2), together.bring(3)]
+    going.set()
+    assert [together.answer(each) for each in coming] == [2, 4, 6]
+    assert rounds == [[1], [2, 3]]
+    together.close()
+
+
+def test_an_error_reaches_only_who_brought_what_caused_it() -> None:
+    def invert(items: Sequence[int]) -> list[float]:
+        return [1 / item for item in items]
+
+    together = Together(invert, 0.2)
+    coming = [together.bring(item) for item in (2, 0, 4)]
+    assert together.answer(coming[0]) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        together.answer(coming[1])
+    assert together.answer(coming[2]) == 0.25
+    together.close()
