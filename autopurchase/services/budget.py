@@ -18,6 +18,10 @@ from autopurchase.services.outcomes import Outcome
 from autopurchase.storage import bookings, sessions
 from autopurchase.storage.database import Connection, Row
 
+#: how long ahead of its call a booking may be claimed; a lane whose calls take longer gains little by it, and others
+#: would wait for call slots behind its
+AHEAD = timedelta(seconds=0.25)
+
 
 def budget_of(session: Row) -> Budget:
     """What a session may do."""
@@ -87,8 +91,8 @@ def answered(tx: Connection, seen: Row, outcome: Outcome) -> None:
         return
     session = sessions.get(tx, seen["id"], lock=True)
     sent, struck = outcome.booking["sent_at"], session["struck_at"]
-    if sent is None or (struck is not None and sent <= struck):
-        return  # under way already when the session was told to stop: it says nothing new
+    if sent is None or (struck is not None and sent <= struck + AHEAD):
+        return  # under way, or claimed, already when the session was told to stop: it says nothing new
     budget, health = budget_of(session), health_of(session)
     if signal in SIGNALS:
         after = rules.struck(budget, health, signal, outcome.said.sentence, outcome.at)

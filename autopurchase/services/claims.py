@@ -51,8 +51,6 @@ _LOOK_SECONDS = 0.3
 _GRACE = 1.0
 #: how long (seconds) what nobody waits for is left, for others to share its transaction
 _GATHER = 0.008
-#: a lane whose calls take longer (seconds) gains nothing from claiming ahead: others would wait for slots behind its
-_LONGEST_AHEAD = 0.25
 #: how long (seconds) nothing claimed ahead is sent after an answer that makes a session rest
 _HALT = 1.0
 
@@ -123,7 +121,7 @@ class Claims:
         """Whether a lane whose calls take so long may claim the next booking while one is under way."""
         if self._opened_as is None or self._by_rate or budget.counts(self._session):
             return False
-        return seconds <= _LONGEST_AHEAD
+        return timedelta(seconds=seconds) <= budget.AHEAD
 
     def heard(self, outcome: Outcome) -> None:
         """After an answer that asks for a pause, or makes the session rest, nothing claimed ahead is sent."""

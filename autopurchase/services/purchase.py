@@ -78,14 +78,18 @@ class _Lane:
         return step if isinstance(step, Task) else None
 
     def _carry_on(self, task: Task, claim: bool, *, ahead: bool) -> None:
-        """Carry a booking out; bring meanwhile what the one before has come to, and claim the one after."""
+        """Carry a booking out; bring meanwhile what the one before has come to, and claim the one after.
+
+        One claimed ahead is put back when the marketplace has asked for a pause since, or the call before took so long
+        that order and session must be judged anew.
+        """
         began, waited = time.monotonic(), self._waited
-        halted = ahead and self.shared.halted() and not task.refusal
-        claim = claim and not halted and self.shared.ahead(self._takes)
+        put_back = ahead and not task.refusal and (self.shared.halted() or _waited_long(task))
+        claim = claim and not put_back and self.shared.ahead(self._takes)
         if claim or self._outcome is not None:
             begins = max(began, task.slot.moment) if task.slot else began
             self._coming = self._bring(Turn(self.holder, self._outcome, claim, begins + self._takes, ahead=True))
-        if halted:  # nothing is sent that was claimed before the marketplace asked for a pause
+        if put_back:
             self._outcome = outcomes.put_back(task.booking, task.before, self.ctx.now())
         else:
             self._outcome = self._carry_out(task)
@@ -195,6 +199,11 @@ class _Lane:
         except AutopurchaseError as error:
             return outcomes.not_looked_up(outcome.booking, error, self.ctx.now())
         return outcomes.alike(outcome.booking, alike, self.ctx.now()) if alike else outcome
+
+
+def _waited_long(task: Task) -> bool:
+    """Whether its call slot has slipped by: the lane was not free in time."""
+    return task.slot is not None and time.monotonic() - task.slot.moment > limits.LATE
 
 
 def purchase_of(stored: Mapping[str, Any], ship_to: Address) -> Purchase:

@@ -15,8 +15,10 @@ from autopurchase.domain.errors import BadInput, NotAllowed
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.sandbox import Sandbox
 from autopurchase.services import budget, purchase, sessions
+from autopurchase.services.outcomes import Outcome, Said
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
+from autopurchase.storage import sessions as stored_sessions
 from tests.support.world import ME, World, on_its_own, open_world
 
 HURRIED = {"settle_seconds": 0.6, "timeout_seconds": 0.5}
@@ -201,3 +203,17 @@ def test_what_is_used_and_left_is_shown_before_booking(world: World) -> None:
 def test_a_limit_that_makes_no_sense_is_refused(world: World, limits: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=next(iter(limits))):
         sessions.set_limits(world.ctx, ME, "taobao", **limits)
+
+
+def test_what_another_worker_had_claimed_when_a_session_was_told_to_stop_says_nothing_new(each_world: World) -> None:
+    """A booking is claimed up to a quarter of a second ahead of its call: it may be sent after the first refusal."""
+    world = each_world
+    world.book("taobao", world.ready("taobao", 1))
+    booking, now = world.bookings()[0], datetime.now(UTC)
+    told = Said("limit_reached", "Too many orders.")
+    for late, told_at in ((0.0, 0.0), (0.2, 0.0), (0.5, 0.5)):
+        sent = now + timedelta(seconds=late)
+        outcome = Outcome("refused", {**booking, "sent_at": sent}, sent, said=told)
+        with world.ctx.db.write() as tx:
+            budget.answered(tx, stored_sessions.get(tx, booking["session_id"]), outcome)
+        assert session(world)["struck_at"] == now + timedelta(seconds=told_at)

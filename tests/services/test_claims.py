@@ -66,6 +66,26 @@ def test_what_was_claimed_ahead_is_put_back_when_the_marketplace_asks_for_a_paus
     assert verify(world.ctx) == []
 
 
+def test_what_was_claimed_ahead_of_a_call_that_hangs_is_not_bought_on_old_facts(world: World) -> None:
+    """The customer cancels while it waits for its turn: it is claimed anew, and judged by what is known then."""
+    numbers = world.ready("taobao", 2)
+    world.book("taobao", numbers)
+    spoil(world, "hang_after", 0, seconds=0.7)
+    lane = threading.Thread(target=world.work, args=("taobao",))
+    lane.start()
+    wait_until(lambda: states(world) == ["sending", "sending"], timeout=10, what="the claim ahead")
+    with world.ctx.db.write() as tx:
+        second = sa.select(schema.line.c.order_id).where(schema.line.c.number == numbers[1]).scalar_subquery()
+        tx.execute(
+            sa.update(schema.orders).where(schema.orders.c.id == second).values(state="cancelled", payable=False)
+        )
+    lane.join(30)
+    assert states(world) == ["confirmed", "refused"]
+    assert len(world.orders()) == 1
+    assert world.states(numbers[1:]) == {("problem", "not_payable")}
+    assert verify(world.ctx) == []
+
+
 def test_a_lane_told_to_stop_leaves_nothing_half_way(world: World) -> None:
     world.book("taobao", world.ready("taobao", 5))
     asked = iter([False])

@@ -79,9 +79,8 @@ def test_a_lane_that_was_overtaken_before_it_sent_does_not_send(world: World, mo
             overtaken.wait(20)
         return {}
 
-    monkeypatch.setattr(
-        claims, "shop_facts", lambda tx, wanted, since: dict.fromkeys(wanted)
-    )  # what is stored is old: the shop is asked
+    # what is stored is old: the shop is asked
+    monkeypatch.setattr(claims, "shop_facts", lambda tx, wanted, since: dict.fromkeys(wanted))
     monkeypatch.setattr(purchase, "refresh_orders", slow_shop)
     thread = threading.Thread(target=world.work, args=("taobao", "lane-a"), name="slow")
     thread.start()
