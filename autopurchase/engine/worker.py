@@ -49,7 +49,7 @@ from autopurchase.services import (
     write_back,
 )
 from autopurchase.services.context import Context
-from autopurchase.storage import bookings, cancels, plans, write_backs
+from autopurchase.storage import bookings, cancels, plans, sessions, write_backs
 
 log = logging.getLogger(__name__)
 
@@ -227,12 +227,13 @@ def check_plan(ctx: Context, plan_id: int) -> None:
 def sweep(ctx: Context) -> None:
     """Enqueue work for each session: overdue bookings, due cancels, new orders to read back; and waiting write-backs.
 
-    Work already covered by a living lane is claimed by whoever comes first; a lane that finds nothing ends at once.
+    Work already covered by a living lane is claimed by whoever comes first; a lane that finds nothing ends at once. A
+    session all of whose call leases are taken needs no more lanes.
     """
     now = ctx.now()
     label = f"sweep-{int(now.timestamp()) // 5}"
     with ctx.db.read() as tx:
-        overdue = bookings.due_sessions(tx, now - timedelta(seconds=3))
+        overdue = sessions.not_busy(tx, bookings.due_sessions(tx, now - timedelta(seconds=3)))
         cancelling = cancels.due_sessions(tx, now)
         placed = readback.due_sessions(tx, now)
         shops = write_backs.due_sources(tx, now)

@@ -72,14 +72,16 @@ class SessionPace:
     """The session's limiter. ``first`` is a slot that was reserved already, with the intent.
 
     ``reserve`` takes every further slot inside the given transaction, a lead (seconds) from now at the earliest
-    (default: just that); it may renew what must outlive the call, and raise what the call then ends with. ``lead`` is
-    what committing a reservation and connecting take here, learnt from slots that slipped by.
+    (default: just that); it may renew what must outlive the call, and raise what the call then ends with. ``put_off``
+    is told of a call that left so late that others must be (default: it is written at once). ``lead`` is what
+    committing a reservation and connecting take here, learnt from slots that slipped by.
     """
 
     ctx: Context
     session_id: int
     first: Slot | None = None
     reserve: Callable[[Connection, float], Slot] | None = None
+    put_off: Callable[[Slot, float], None] | None = None
     lead: float = 0.0
     slot: Slot | None = None  # of the call that `wait` let go last
     waited: float = 0.0  # seconds spent here so far, which are not the marketplace's
@@ -121,8 +123,11 @@ class SessionPace:
             return
         late = time.monotonic() - self.slot.moment
         if late > limits.NOTICED and limits.in_the_way(self.ctx.db.engine, self.session_id, self.slot, late):
-            with self.ctx.db.write() as tx:
-                limits.put_off(tx, self.session_id, self.slot, late)
+            (self.put_off or self._put_off)(self.slot, late)
+
+    def _put_off(self, slot: Slot, late: float) -> None:
+        with self.ctx.db.write() as tx:
+            limits.put_off(tx, self.session_id, slot, late)
 
     def _reserve(self) -> Slot:
         with self.ctx.db.write() as tx:

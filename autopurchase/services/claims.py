@@ -1,8 +1,9 @@
 """What a session's lanes call next: outcomes are stored and intents committed, with the call slots they will use.
 
 The lanes of one process share these transactions, so that under load a booking costs a part of one. A lane brings its
-last outcome while its next call is under way already, and claims the booking after that with it: the database and the
-marketplace are waited for at the same time. Where every booking counts before the next one may be claimed, or the
+last outcome while its next call is under way already, and claims the booking after that: the database and the
+marketplace are waited for at the same time. What went well may wait a little longer than claims do, so that more of it
+is written at once. Where every booking counts before the next one may be claimed, or the
 session's rate is what holds lanes up, a lane claims only once its last outcome is known.
 """
 
@@ -49,8 +50,10 @@ _SETTINGS = (
 _LOOK_SECONDS = 0.3
 #: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
 _GRACE = 1.0
-#: how long (seconds) what nobody waits for is left, for others to share its transaction
-_GATHER = 0.008
+#: how long (seconds) what no lane waits for yet is left, for others to share its transaction
+SOON = 0.008
+#: the same of what a call said that went well: most of the statements of a booking are those that write it
+LATER = 0.1
 #: how long (seconds) nothing claimed ahead is sent after an answer that makes a session rest
 _HALT = 1.0
 
@@ -69,6 +72,7 @@ class Turn:
     ready: float = 0.0
     lead: float = 0.0
     ahead: bool = False  # another call is under way meanwhile
+    late: tuple[Slot, float] | None = None  # a call left so many seconds behind its slot: `limits.put_off`
 
     def wait(self) -> float:
         """Seconds from now until it can call."""
@@ -106,13 +110,14 @@ class Claims:
 
     def __init__(self, ctx: Context, session_id: int) -> None:
         self.ctx, self.session_id = ctx, session_id
-        self.turns = Together[Turn, Step](self._take, _GATHER)
+        self.turns = Together[Turn, Step](self._take)
         self._lease = sessions.lease_name(session_id)
         self._session: Row  # as it was when a lane last looked round
         self._config: SessionConfig  # of the session as it was when it was opened
         self._opened_as: Row | None = None
-        self._look_at: dict[str, float] = {}  # by lane that has a lease: time.monotonic() when it looks round next
-        self._asked_for: set[str] = set()  # lanes whose lease somebody waits for
+        self._look_at = 0.0  # time.monotonic() when the session and the lanes' leases are looked at next
+        self._leased: set[str] = set()  # lanes that had a lease when last looked at
+        self._asked_for: set[str] = set()  # those of them whose lease somebody waits for
         self._started: set[int] = set()  # runs known to have begun
         self._by_rate = True  # whether the last slots came later than their lanes could have called
         self._halted_until = 0.0  # time.monotonic()
@@ -134,25 +139,29 @@ class Claims:
 
     def leave(self, holder: str) -> None:
         """A lane ends: its call lease is free."""
-        if self._look_at.pop(holder, None) is not None:
+        if holder in self._leased:
+            self._leased.discard(holder)
             with self.ctx.db.write() as tx:
                 limits.drop_lease(tx, self._lease, holder)
 
-    def keep_lease(self, tx: Connection, holder: str, pause: float) -> bool:
+    def keep_lease(self, tx: Connection, holder: str, pause: float = 0.0) -> bool:
         """Hold one of the session's call leases for a call that begins in ``pause`` seconds; False: all are taken."""
-        lasting = lease_seconds(self._config, pause)
+        lasting = lease_seconds(self._config, pause + _LOOK_SECONDS)
         return limits.take_lease(tx, self._lease, self._config.concurrency, holder, lasting)
 
     def _take(self, turns: Sequence[Turn]) -> list[Step]:
         """One transaction for several lanes."""
-        if not any(turn.outcome or turn.claim for turn in turns):
+        if not any(turn.outcome or turn.claim or turn.late for turn in turns):
             return [None] * len(turns)
         try:
             with self.ctx.db.write() as tx:
                 paused = self._store(tx, [turn.outcome for turn in turns if turn.outcome is not None])
                 found = {} if paused else self._claim(tx, [turn for turn in turns if turn.claim])
+                for turn in turns:
+                    if turn.late is not None:
+                        limits.put_off(tx, self.session_id, *turn.late)
         except BaseException:
-            self._look_at = dict.fromkeys(self._look_at, 0.0)  # leases taken with it are not
+            self._look_at = 0.0  # leases taken with it are not
             raise
         self._started.update(step.booking["run_id"] for step in found.values() if isinstance(step, Task))
         return [found.get(turn.holder, Wait(0.0)) if turn.claim else None for turn in turns]
@@ -176,7 +185,7 @@ class Claims:
         found: dict[str, Step] = self._rest(tx, [turn.holder for turn in turns[len(rows) :] if not turn.ahead], now)
         if not rows:
             return found
-        self._look_round(tx, turns)
+        self._look_round(tx)
         pairs = list(zip(turns, rows, strict=False))
         at_once = 1 if budget.counts(self._session) else len(pairs)  # each counts before the next is admitted
         for start in range(0, len(pairs), at_once):
@@ -190,26 +199,30 @@ class Claims:
             found.update(self._intend(tx, going, now))
         return found
 
-    def _look_round(self, tx: Connection, turns: Sequence[Turn]) -> None:
-        """Read the session where a lane does not know how it is."""
-        if any(self._must_look(turn.holder) for turn in turns):
-            self._session = sessions.get(tx, self.session_id)
-            was = self._opened_as
-            if was is None or any(self._session[name] != was[name] for name in _SETTINGS):
-                self._config, self._opened_as = config_of(self.ctx, self._session), self._session
-
-    def _must_look(self, holder: str) -> bool:
-        return time.monotonic() >= self._look_at.get(holder, 0.0)
+    def _look_round(self, tx: Connection) -> None:
+        """See every now and then how the session is, keep the lanes' leases, and ask who waits for one."""
+        if time.monotonic() < self._look_at:
+            return
+        self._session = sessions.get(tx, self.session_id)
+        was = self._opened_as
+        if was is None or any(self._session[name] != was[name] for name in _SETTINGS):
+            self._config, self._opened_as = config_of(self.ctx, self._session), self._session
+        if self._leased:
+            lasting = lease_seconds(self._config, _LOOK_SECONDS)
+            kept = limits.renew_leases(tx, self._lease, self._config.concurrency, self._leased, lasting)
+            self._leased &= kept
+            self._asked_for &= kept
+            if kept - self._asked_for and limits.give_way(tx, self._lease):
+                self._asked_for.add(min(kept - self._asked_for))
+        self._look_at = time.monotonic() + _LOOK_SECONDS
 
     def _hindered(self, tx: Connection, turn: Turn, booking: Row, now: datetime) -> Task | Wait | None:
         """What the lane does instead of calling for this booking; None: it may call."""
         queued = booking["state"] == BookingState.QUEUED
         if queued and self._session["state"] != SessionState.ACTIVE:
             return self._refuse(booking, SessionRefused())
-        if turn.ahead and not self._may_call_on(tx, turn.holder):
-            return Wait(0.0)
-        if not turn.ahead and not self._may_call(tx, turn.holder):
-            return Wait(0.2)
+        if not self._may_call(tx, turn):
+            return Wait(0.0 if turn.ahead else 0.2)
         try:
             if queued and not budget.admit(tx, self._session, booking, now, self._trial()):
                 return Wait(0.0)
@@ -224,33 +237,28 @@ class Claims:
         """How long a booking that is tried after a rest may take to be known."""
         return timedelta(seconds=max(self._config.settle_seconds, self._config.timeout_seconds + _GRACE))
 
-    def _may_call(self, tx: Connection, holder: str) -> bool:
-        """Whether this lane has one of the session's call leases until it looks round again."""
-        if holder not in self._asked_for and not self._must_look(holder):
-            return True
-        if holder in self._asked_for or limits.give_way(tx, self._lease):
-            self._drop_lease(tx, holder)  # a sync or a plan check waits: lanes would hold theirs for hours
-            return False
-        return self._renew(tx, holder)
+    def _may_call(self, tx: Connection, turn: Turn) -> bool:
+        """Whether this lane has one of the session's call leases.
 
-    def _may_call_on(self, tx: Connection, holder: str) -> bool:
-        """The same where a call is under way, which needs the lease: it is given up after that."""
-        if not self._must_look(holder):
+        It gives its own up for a sync or a plan check that waits, as lanes would hold theirs for hours; but a call that
+        is under way needs it.
+        """
+        holder = turn.holder
+        if holder in self._leased and holder not in self._asked_for:
             return True
-        if limits.give_way(tx, self._lease):
-            self._asked_for.add(holder)
+        if turn.ahead:
             return False
-        return self._renew(tx, holder)
-
-    def _renew(self, tx: Connection, holder: str) -> bool:
-        if not self.keep_lease(tx, holder, _LOOK_SECONDS):
+        if holder in self._asked_for:
+            self._drop_lease(tx, holder)
             return False
-        self._look_at[holder] = time.monotonic() + _LOOK_SECONDS
+        if limits.give_way(tx, self._lease) or not self.keep_lease(tx, holder):
+            return False
+        self._leased.add(holder)
         return True
 
     def _drop_lease(self, tx: Connection, holder: str) -> None:
         limits.drop_lease(tx, self._lease, holder)
-        self._look_at.pop(holder, None)
+        self._leased.discard(holder)
         self._asked_for.discard(holder)
 
     def _rest(self, tx: Connection, holders: Sequence[str], now: datetime) -> dict[str, Step]:

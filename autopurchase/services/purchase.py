@@ -55,7 +55,8 @@ class _Lane:
         self.ctx, self.shared, self.holder = ctx, shared, holder
         self.counts: Counter[str] = Counter()
         self._outcome: Outcome | None = None  # of the last call, not brought to `shared` yet
-        self._coming: Future[Step] | None = None  # the answer to what was
+        self._coming: Future[Step] | None = None  # the claim of the next booking
+        self._left: list[Future[Step]] = []  # what else was brought
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
         self._task: Task | None = None
         self._takes = 0.0  # seconds a call takes from its slot on, as a rule
@@ -63,13 +64,25 @@ class _Lane:
     def turn(self, *, claim: bool = True) -> bool:
         """Carry out the next booking; False at the end. What the last one has come to is stored before or meanwhile."""
         ahead = self._claimed_ahead()
-        step = ahead or self.shared.turns.answer(self._bring(Turn(self.holder, self._outcome, claim, lead=self._lead)))
+        step = ahead or self._come(Turn(self.holder, self._outcome, claim, lead=self._lead))
+        self._look_back()
         if isinstance(step, Task):
             self._task = step
             self._carry_on(step, claim, ahead=ahead is not None)
         elif step is not None:
             time.sleep(step.seconds)
         return step is not None
+
+    def _come(self, turn: Turn) -> Step:
+        """Wait for what is to be done next; all that was left to be written is written with it."""
+        return self.shared.turns.answer(self._bring(turn, claims.LATER))
+
+    def _look_back(self) -> None:
+        """Raises what writing something raised that was left."""
+        written = [each for each in self._left if each.done()]
+        self._left = [each for each in self._left if each not in written]
+        for each in written:
+            each.result()
 
     def _claimed_ahead(self) -> Task | None:
         """The booking that was claimed while the last call was under way."""
@@ -86,9 +99,12 @@ class _Lane:
         began, waited = time.monotonic(), self._waited
         put_back = ahead and not task.refusal and (self.shared.halted() or _waited_long(task))
         claim = claim and not put_back and self.shared.ahead(self._takes)
-        if claim or self._outcome is not None:
+        if self._outcome is not None:
+            within = claims.LATER if self._outcome.kind == "confirmed" else claims.SOON
+            self._left.append(self._bring(Turn(self.holder, self._outcome, claim=False), within))
+        if claim:
             begins = max(began, task.slot.moment) if task.slot else began
-            self._coming = self._bring(Turn(self.holder, self._outcome, claim, begins + self._takes, ahead=True))
+            self._coming = self._bring(Turn(self.holder, ready=begins + self._takes, ahead=True), claims.SOON)
         if put_back:
             self._outcome = outcomes.put_back(task.booking, task.before, self.ctx.now())
         else:
@@ -97,12 +113,12 @@ class _Lane:
         took = time.monotonic() - began - (self._waited - waited)
         self._takes += (took - self._takes) / 4 if self._takes else took
 
-    def _bring(self, turn: Turn) -> Future[Step]:
+    def _bring(self, turn: Turn, within: float) -> Future[Step]:
         if turn.outcome is not None:
             self._outcome = None
             if turn.outcome.kind != "put_back":
                 self.counts[turn.outcome.kind] += 1
-        return self.shared.turns.bring(turn)
+        return self.shared.turns.bring(turn, within)
 
     @property
     def _waited(self) -> float:
@@ -115,7 +131,7 @@ class _Lane:
     def _open(self, config: SessionConfig) -> tuple[SessionConfig, Provider, SessionPace]:
         """The provider as this session sees it; opened once a lane, and again when somebody changes its settings."""
         if self._opened is None or self._opened[0] is not config:
-            pace = SessionPace(self.ctx, config.id, reserve=self._go_on)
+            pace = SessionPace(self.ctx, config.id, reserve=self._go_on, put_off=self._left_late)
             self._opened = config, open_provider(self.ctx, config, pace), pace
         return self._opened
 
@@ -155,15 +171,20 @@ class _Lane:
             raise NotSent("Another lane has taken this booking over meanwhile.")
         if task.kind == "create" and (held := budget.turned_over(tx, task.session, task.booking, self.ctx.now())):
             raise NotSent(held.sentence)
+        if not self.shared.keep_lease(tx, self.holder):  # before the call slot, as the lanes' leases are kept
+            raise NotSent("This call took so long that its slot of the session went to another.")
         slot = limits.reserve_call(tx, task.config.id, lead)
         pause = max(0.0, slot.moment - time.monotonic())
-        if not self.shared.keep_lease(tx, self.holder, pause):
-            raise NotSent("This call took so long that its slot of the session went to another.")
+        if pause > 1.0:
+            self.shared.keep_lease(tx, self.holder, pause)
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})
         bookings.change(tx, task.booking["id"], **values)
         task.booking.update(values)
         return slot
+
+    def _left_late(self, slot: Slot, late: float) -> None:
+        self._left.append(self._bring(Turn(self.holder, claim=False, late=(slot, late)), claims.SOON))
 
     def _still_payable(self, task: Task) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""

@@ -11,7 +11,7 @@ out, and that passes over locked ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Float,
+    Integer,
     bindparam,
     case,
     cast,
@@ -145,15 +146,17 @@ def in_the_way(engine: Engine, session_id: int, slot: Slot, late: float) -> bool
     return newest.at < slot.at + late + (newest.place - slot.place) * max(slot.gap, newest.gap)
 
 
+_LEAST = bindparam("left", type_=Float) + (call_slot.c.taken - bindparam("place", type_=Integer) + 1) * _GAP
+_PUT_OFF = update(call_slot).where(call_slot.c.session_id == bindparam("session"), call_slot.c.next_free < _LEAST)
+_PUT_OFF = _PUT_OFF.values(next_free=_LEAST)
+
+
 def put_off(connection: Connection, session_id: int, slot: Slot, late: float) -> None:
     """A call left ``late`` seconds behind its slot: those not reserved yet come as far after it as slots are apart.
 
     Then any call and the one N places on are as far apart as their slots, whenever the first really left.
     """
-    after = call_slot.c.taken - slot.place + 1
-    least = slot.at + late + after * _GAP
-    mine = update(call_slot).where(call_slot.c.session_id == bindparam("session"), call_slot.c.next_free < least)
-    connection.execute(mine.values(next_free=least), {"session": session_id})
+    connection.execute(_PUT_OFF, {"session": session_id, "left": slot.at + late, "place": slot.place})
 
 
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:
@@ -196,6 +199,21 @@ def take_lease(connection: Connection, name: str, slots: int, holder: str, secon
     )
     taken = update(lease).where(lease.c.name == name, lease.c.slot == free)
     return bool(connection.execute(taken.values(holder=holder, until=now + seconds)).rowcount)
+
+
+def renew_leases(connection: Connection, name: str, slots: int, holders: Collection[str], seconds: float) -> set[str]:
+    """Renew those of ``slots`` leases of ``name`` that ``holders`` have, for ``seconds`` at least; who has one."""
+    now = clock(connection)
+    until = case((lease.c.until > now + seconds, lease.c.until), else_=now + seconds)
+    held = lease.c.name == name, lease.c.slot < slots, lease.c.holder.in_(holders), lease.c.until >= now
+    return set(connection.execute(update(lease).where(*held).values(until=until).returning(lease.c.holder)).scalars())
+
+
+def all_taken(connection: Connection, slots: Mapping[str, int]) -> set[str]:
+    """Names whose leases, so many each, are all taken now."""
+    now = clock(connection)
+    taken = select(lease.c.name, func.count()).where(lease.c.name.in_(slots), lease.c.until >= now)
+    return {name for name, count in connection.execute(taken.group_by(lease.c.name)) if count >= slots[name]}
 
 
 def ask_for_lease(connection: Connection, name: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert
 from autopurchase.domain.booking import BookingState
 from autopurchase.domain.budget import Use, day_start, hour_start
 from autopurchase.domain.errors import BadInput
-from autopurchase.storage.limits import ensure_slots
+from autopurchase.storage.limits import all_taken, ensure_slots
 from autopurchase.storage.schema import booking, session
 
 
@@ -42,6 +42,14 @@ def get(connection: Connection, session_id: int, *, lock: bool = False) -> RowMa
     """One session by id."""
     query = select(session).where(session.c.id == session_id)
     return connection.execute(query.with_for_update(key_share=True) if lock else query).mappings().one()
+
+
+def not_busy(connection: Connection, session_ids: Sequence[int]) -> list[int]:
+    """Those of the sessions that could call once more: not all of their call leases are taken."""
+    query = select(session.c.id, session.c.concurrency).where(session.c.id.in_(session_ids))
+    slots = {lease_name(key): concurrency for key, concurrency in connection.execute(query)}
+    busy = all_taken(connection, slots)
+    return [key for key in session_ids if lease_name(key) not in busy]
 
 
 def listing(connection: Connection) -> Sequence[RowMapping]:

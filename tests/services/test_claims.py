@@ -56,6 +56,17 @@ def test_the_next_booking_is_claimed_while_a_call_is_under_way(world: World) -> 
     assert verify(world.ctx) == []
 
 
+def test_what_a_call_said_is_stored_while_the_next_one_hangs(world: World) -> None:
+    world.book("taobao", world.ready("taobao", 2))
+    spoil(world, "hang_after", 1, seconds=0.7)
+    lane = threading.Thread(target=world.work, args=("taobao",))
+    lane.start()
+    wait_until(lambda: "confirmed" in states(world), timeout=10, what="the first outcome")
+    assert states(world) == ["confirmed", "sending"]
+    lane.join(30)
+    assert states(world) == ["confirmed"] * 2
+
+
 def test_what_was_claimed_ahead_is_put_back_when_the_marketplace_asks_for_a_pause(world: World) -> None:
     """It was not called: no attempt is kept or counted."""
     world.book("taobao", world.ready("taobao", 2))
@@ -133,22 +144,34 @@ def test_what_is_brought_during_a_round_is_done_in_the_next_one() -> None:
         going.wait(10)
         return [2 * item for item in items]
 
-    together = Together(double, 0.0)
-    coming = [together.bring(1)]
+    together = Together(double)
+    coming = [together.bring(1, 0.0)]
     assert begun.wait(10)
-    coming += [together.bring(2), together.bring(3)]
+    coming += [together.bring(2, 0.0), together.bring(3, 0.0)]
     going.set()
     assert [together.answer(each) for each in coming] == [2, 4, 6]
     assert rounds == [[1], [2, 3]]
     together.close()
 
 
+def test_a_round_leaves_what_may_wait_longer_than_what_it_began_with() -> None:
+    together = Together[int, int](list)
+    later = together.bring(1, 3600.0)
+    assert together.bring(2, 0.0).result(10) == 2
+    assert not later.done(), "its time has not come"
+    assert together.answer(together.bring(3, 3600.0)) == 3
+    assert later.result(10) == 1, "as long-suffering as what somebody waits for"
+    left = together.bring(4, 3600.0)
+    together.close()
+    assert left.result(0) == 4
+
+
 def test_an_error_reaches_only_who_brought_what_caused_it() -> None:
     def invert(items: Sequence[int]) -> list[float]:
         return [1 / item for item in items]
 
-    together = Together(invert, 0.2)
-    coming = [together.bring(item) for item in (2, 0, 4)]
+    together = Together(invert)
+    coming = [together.bring(item, 0.2) for item in (2, 0, 4)]
     assert together.answer(coming[0]) == 0.5
     with pytest.raises(ZeroDivisionError):
         together.answer(coming[1])

@@ -164,6 +164,31 @@ def test_a_lease_ends_by_itself_and_is_taken_by_one(world: World) -> None:
         assert not limits.take_lease(tx, name, 1, "a", 9), "what another holds is not dropped"
 
 
+def test_leases_are_renewed_together_and_never_cut_short(world: World) -> None:
+    key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        sessions.change(tx, key, concurrency=3)
+        assert limits.take_lease(tx, name, 3, "long", 600)
+        assert limits.take_lease(tx, name, 3, "short", 60)
+        assert limits.take_lease(tx, name, 3, "over", -1)
+        assert limits.renew_leases(tx, name, 3, {"long", "short", "over", "nobody"}, 90) == {"long", "short"}
+        until = {row.holder: row.until - limits.clock(tx) for row in tx.execute(sa.select(schema.lease))}
+    assert 590 < until["long"] <= 600
+    assert 80 < until["short"] <= 90
+    assert until["over"] < 0
+
+
+def test_a_session_all_of_whose_calls_are_under_way_needs_no_more_lanes(world: World) -> None:
+    key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        assert sessions.not_busy(tx, [key]) == [key]
+        assert limits.take_lease(tx, name, 1, "lane", 9)
+        assert sessions.not_busy(tx, [key]) == []
+        sessions.change(tx, key, concurrency=2)
+        assert sessions.not_busy(tx, [key]) == [key]
+        assert sessions.not_busy(tx, []) == []
+
+
 def test_one_request_makes_one_lane_give_way_once(world: World) -> None:
     name = sessions.lease_name(world.session_id("taobao"))
     with world.ctx.db.write() as tx:
