@@ -222,7 +222,8 @@ def _taken(ctx: Context, name: str, take: Callable[[Connection], bool]) -> bool:
     """Whether ``take`` got a lease; if not, the lanes are asked for one."""
     with ctx.db.write() as tx:
         taken = take(tx)
-        if not taken:
+    if not taken:
+        with ctx.db.write() as tx:  # of its own: a lease may be locked by having looked at it
             limits.ask_for_lease(tx, name)
     return taken
 
@@ -240,9 +241,12 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
         return limits.take_lease(tx, name, config.concurrency, holder, lease_seconds(config, pause))
 
     def reserve(tx: Connection, lead: float) -> Slot:
-        slot = limits.reserve_call(tx, config.id, lead)
-        if not take(tx, max(0.0, slot.moment - time.monotonic())):
+        if not take(tx):
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
+        slot = limits.reserve_call(tx, config.id, lead)
+        pause = slot.moment - time.monotonic()
+        if pause > 1.0:
+            take(tx, pause)
         return slot
 
     deadline = time.monotonic() + patience

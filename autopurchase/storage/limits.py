@@ -224,9 +224,14 @@ def ask_for_lease(connection: Connection, name: str) -> None:
 
 
 def give_way(connection: Connection, name: str) -> bool:
-    """Whether somebody waits for a lease of ``name``; the first to ask this must give up its own."""
-    asked = update(lease).where(lease.c.name == f"{name}:wanted", lease.c.until > clock(connection))
-    return bool(connection.execute(asked.values(until=0.0)).rowcount)
+    """Whether somebody waits for a lease of ``name``; the first to ask this must give up its own.
+
+    A lane holds its lease, and more, while it asks this: it waits for nobody who is asking or giving way just now.
+    """
+    asked = lease.c.name == f"{name}:wanted", lease.c.until > clock(connection)
+    free = select(lease.c.slot).where(*asked).with_for_update(skip_locked=True).scalar_subquery()
+    given = update(lease).where(lease.c.name == f"{name}:wanted", lease.c.slot == free)
+    return bool(connection.execute(given.values(until=0.0)).rowcount)
 
 
 def drop_lease(connection: Connection, name: str, holder: str) -> None:

@@ -199,6 +199,21 @@ def test_one_request_makes_one_lane_give_way_once(world: World) -> None:
         assert not limits.give_way(tx, name)
 
 
+def test_a_lane_does_not_wait_for_who_is_asking_for_its_lease(world: World) -> None:
+    """It holds more than its lease meanwhile, and whoever asks may have locked that: both would wait for ever."""
+    name = sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        limits.ask_for_lease(tx, name)
+    if not world.ctx.db.sqlite:  # which has one writer anyway
+        with world.ctx.db.write() as asking:
+            limits.ask_for_lease(asking, name)
+            with world.ctx.db.write() as tx:
+                tx.execute(sa.text("set local lock_timeout = '2s'"))
+                assert not limits.give_way(tx, name)
+    with world.ctx.db.write() as tx:
+        assert limits.give_way(tx, name)
+
+
 def test_a_call_whose_lease_went_to_another_is_not_made(world: World) -> None:
     with world.ctx.db.read() as tx:
         config = config_of(world.ctx, sessions.by_name(tx, "taobao"))
