@@ -139,10 +139,8 @@ class Claims:
 
     def leave(self, holder: str) -> None:
         """A lane ends: its call lease is free."""
-        if holder in self._leased:
-            self._leased.discard(holder)
-            with self.ctx.db.write() as tx:
-                limits.drop_lease(tx, self._lease, holder)
+        with self.ctx.db.write() as tx:
+            self._drop_lease(tx, holder)
 
     def keep_lease(self, tx: Connection, holder: str, pause: float = 0.0) -> bool:
         """Hold one of the session's call leases for a call that begins in ``pause`` seconds; False: all are taken."""
@@ -156,10 +154,9 @@ class Claims:
         try:
             with self.ctx.db.write() as tx:
                 paused = self._store(tx, [turn.outcome for turn in turns if turn.outcome is not None])
-                found = {} if paused else self._claim(tx, [turn for turn in turns if turn.claim])
-                for turn in turns:
-                    if turn.late is not None:
-                        limits.put_off(tx, self.session_id, *turn.late)
+                late = [turn.late for turn in turns if turn.late is not None]
+                found = {} if paused else self._claim(tx, [turn for turn in turns if turn.claim], late)
+                self._put_off(tx, late)
         except BaseException:
             self._look_at = 0.0  # leases taken with it are not
             raise
@@ -176,8 +173,13 @@ class Claims:
             limits.pause_calls(tx, self.session_id, pause)
         return bool(pause)
 
-    def _claim(self, tx: Connection, turns: Sequence[Turn]) -> dict[str, Step]:
-        """What each of the lanes does next."""
+    def _put_off(self, tx: Connection, late: list[tuple[Slot, float]]) -> None:
+        """Calls left late: tell it once, before the next slots are reserved."""
+        while late:
+            limits.put_off(tx, self.session_id, *late.pop())
+
+    def _claim(self, tx: Connection, turns: Sequence[Turn], late: list[tuple[Slot, float]]) -> dict[str, Step]:
+        """What each of the lanes does next. Locks bookings, runs, the session, leases, call slots, in this order."""
         now = self.ctx.now()
         turns = [turn for turn in turns if not turn.ahead or self.ahead(0.0)]
         turns.sort(key=lambda turn: turn.ahead)  # who has nothing to do comes first
@@ -185,7 +187,9 @@ class Claims:
         found: dict[str, Step] = self._rest(tx, [turn.holder for turn in turns[len(rows) :] if not turn.ahead], now)
         if not rows:
             return found
-        self._look_round(tx)
+        for run_id in sorted({row["run_id"] for row in rows} - self._started):
+            runs.start(tx, run_id, now)
+        self._look_round(tx, turns)
         pairs = list(zip(turns, rows, strict=False))
         at_once = 1 if budget.counts(self._session) else len(pairs)  # each counts before the next is admitted
         for start in range(0, len(pairs), at_once):
@@ -196,25 +200,34 @@ class Claims:
                     going.append((turn, row))
                 else:
                     found[turn.holder] = hindered
-            found.update(self._intend(tx, going, now))
+            found.update(self._intend(tx, going, now, late))
         return found
 
-    def _look_round(self, tx: Connection) -> None:
-        """See every now and then how the session is, keep the lanes' leases, and ask who waits for one."""
-        if time.monotonic() < self._look_at:
+    def _look_round(self, tx: Connection, turns: Sequence[Turn]) -> None:
+        """See every now and then how the session is, and how it stands with the lanes' leases."""
+        look = time.monotonic() >= self._look_at
+        if look:
+            self._session = sessions.get(tx, self.session_id)
+            was = self._opened_as
+            if was is None or any(self._session[name] != was[name] for name in _SETTINGS):
+                self._config, self._opened_as = config_of(self.ctx, self._session), self._session
+        if budget.counts(self._session):
+            sessions.get(tx, self.session_id, lock=True)  # who counts locks it before leases and slots
+        if look:
+            self._keep_leases(tx, {turn.holder for turn in turns if not turn.ahead})
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def _keep_leases(self, tx: Connection, idle: set[str]) -> None:
+        """Keep what the lanes have; who waits for a lease gets that of a lane without a call, if there is one."""
+        if not self._leased:
             return
-        self._session = sessions.get(tx, self.session_id)
-        was = self._opened_as
-        if was is None or any(self._session[name] != was[name] for name in _SETTINGS):
-            self._config, self._opened_as = config_of(self.ctx, self._session), self._session
-        if self._leased:
-            lasting = lease_seconds(self._config, _LOOK_SECONDS)
-            kept = limits.renew_leases(tx, self._lease, self._config.concurrency, self._leased, lasting)
-            self._leased &= kept
-            self._asked_for &= kept
-            if kept - self._asked_for and limits.give_way(tx, self._lease):
-                self._asked_for.add(min(kept - self._asked_for))
-        self._look_at = time.monotonic() + _LOOK_SECONDS
+        lasting = lease_seconds(self._config, _LOOK_SECONDS)
+        kept = limits.renew_leases(tx, self._lease, self._config.concurrency, self._leased, lasting)
+        self._leased &= kept
+        self._asked_for &= kept
+        idle &= kept
+        if kept and (idle or not self._asked_for) and limits.give_way(tx, self._lease):
+            self._asked_for = {min(idle or kept)}
 
     def _hindered(self, tx: Connection, turn: Turn, booking: Row, now: datetime) -> Task | Wait | None:
         """What the lane does instead of calling for this booking; None: it may call."""
@@ -240,18 +253,18 @@ class Claims:
     def _may_call(self, tx: Connection, turn: Turn) -> bool:
         """Whether this lane has one of the session's call leases.
 
-        It gives its own up for a sync or a plan check that waits, as lanes would hold theirs for hours; but a call that
-        is under way needs it.
+        It gives its own up for a sync or a plan check that waits, as lanes would hold theirs for hours, and takes none
+        from it; but a call that is under way needs it.
         """
         holder = turn.holder
         if holder in self._leased and holder not in self._asked_for:
             return True
         if turn.ahead:
             return False
-        if holder in self._asked_for:
-            self._drop_lease(tx, holder)
+        if holder in self._asked_for or limits.asked(tx, self._lease):
+            self._drop_lease(tx, holder)  # it may have one from before the process was killed
             return False
-        if limits.give_way(tx, self._lease) or not self.keep_lease(tx, holder):
+        if not self.keep_lease(tx, holder):
             return False
         self._leased.add(holder)
         return True
@@ -272,24 +285,24 @@ class Claims:
             return dict.fromkeys(holders)
         return dict.fromkeys(holders, Wait(min(1.0, max(0.05, (due - now).total_seconds()))))
 
-    def _intend(self, tx: Connection, going: Sequence[tuple[Turn, Row]], now: datetime) -> dict[str, Step]:
+    def _intend(
+        self, tx: Connection, going: Sequence[tuple[Turn, Row]], now: datetime, late: list[tuple[Slot, float]]
+    ) -> dict[str, Step]:
         """Commit what is about to happen, before it happens, with the call slots it will use."""
         if not going:
             return {}
-        for run_id in sorted({row["run_id"] for _, row in going} - self._started):
-            runs.start(tx, run_id, now)
         creates = [row for _, row in going if not needs_lookup(row)]
         shop = shop_facts(tx, {row["id"]: orders_of(row) for row in creates}, now - timedelta(seconds=FRESH_SECONDS))
         going = sorted(going, key=lambda pair: pair[0].wait())
-        slots = limits.reserve_calls(tx, self.session_id, [turn.wait() for turn, _ in going])
-        self._by_rate = slots[0].moment > time.monotonic() + going[0][0].wait() + limits.NOTICED
+        self._put_off(tx, late)
+        waits = [turn.wait() for turn, _ in going]
+        slots = limits.reserve_calls(tx, self.session_id, waits)
+        soon = time.monotonic() + limits.NOTICED
+        self._by_rate = any(slot.moment > soon + wait for slot, wait in zip(slots, waits, strict=True))
         tasks: dict[str, Step] = {}
         changes = {}
         for (turn, row), slot in zip(going, slots, strict=True):
             tasks[turn.holder], changes[row["id"]] = self._task(turn, row, slot, shop.get(row["id"], ""))
-            pause = slot.moment - time.monotonic()
-            if pause > 1.0:
-                self.keep_lease(tx, turn.holder, pause)
         bookings.change_all(tx, changes)
         return tasks
 

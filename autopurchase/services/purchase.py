@@ -43,6 +43,9 @@ def work(ctx: Context, session_id: int, holder: str, stopping: Callable[[], bool
         try:
             while lane.turn(claim=not stopping()):
                 pass
+        except BaseException:
+            lane.give_up()
+            raise
         finally:
             shared.leave(holder)
     return dict(lane.counts)
@@ -59,19 +62,38 @@ class _Lane:
         self._left: list[Future[Step]] = []  # what else was brought
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
         self._task: Task | None = None
+        self._called = True  # or is about to be
         self._takes = 0.0  # seconds a call takes from its slot on, as a rule
 
     def turn(self, *, claim: bool = True) -> bool:
         """Carry out the next booking; False at the end. What the last one has come to is stored before or meanwhile."""
+        self._look_back()
         ahead = self._claimed_ahead()
         step = ahead or self._come(Turn(self.holder, self._outcome, claim, lead=self._lead))
-        self._look_back()
         if isinstance(step, Task):
-            self._task = step
+            self._task, self._called = step, False
             self._carry_on(step, claim, ahead=ahead is not None)
         elif step is not None:
             time.sleep(step.seconds)
         return step is not None
+
+    def give_up(self) -> None:
+        """An error ends this lane: what its last call said is stored, what was claimed and not called is put back.
+
+        As far as the database lets us; what is left behind is looked up when its time comes.
+        """
+        claimed = [] if self._called else [self._task]
+        try:
+            claimed.append(self._claimed_ahead())
+        except Exception:
+            log.exception("a lane of session %s could not claim its next booking", self.shared.session_id)
+        tasks = [task for task in claimed if task is not None and task.refusal is None]
+        unsent = [outcomes.put_back(task.booking, task.before, self.ctx.now()) for task in tasks]
+        for outcome in filter(None, [self._outcome, *unsent]):
+            try:
+                self._come(Turn(self.holder, outcome, claim=False))
+            except Exception:
+                log.exception("what became of booking %s could not be stored", outcome.booking["id"])
 
     def _come(self, turn: Turn) -> Step:
         """Wait for what is to be done next; all that was left to be written is written with it."""
@@ -96,6 +118,9 @@ class _Lane:
         One claimed ahead is put back when the marketplace has asked for a pause since, or the call before took so long
         that order and session must be judged anew.
         """
+        if task.slot is not None and (pause := task.slot.moment - time.monotonic()) > 1.0:
+            with self.ctx.db.write() as tx:  # of its own: leases come before call slots
+                self.shared.keep_lease(tx, self.holder, pause)
         began, waited = time.monotonic(), self._waited
         put_back = ahead and not task.refusal and (self.shared.halted() or _waited_long(task))
         claim = claim and not put_back and self.shared.ahead(self._takes)
@@ -105,6 +130,7 @@ class _Lane:
         if claim:
             begins = max(began, task.slot.moment) if task.slot else began
             self._coming = self._bring(Turn(self.holder, ready=begins + self._takes, ahead=True), claims.SOON)
+        self._called = True
         if put_back:
             self._outcome = outcomes.put_back(task.booking, task.before, self.ctx.now())
         else:

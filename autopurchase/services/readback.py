@@ -227,6 +227,7 @@ def _may_release(ctx: Context, tx: Connection, case: _Case, now: datetime) -> bo
         return False
     if any(order["state"] != ProviderState.UNPAID or order["paid_at"] for order in case.orders):
         return False
+    bookings.lock_lines(tx, [case.booking["id"]])  # before the session, as outcomes are stored
     session = sessions.get(tx, case.session["id"], lock=True)  # releases are counted one after the other
     used = checks.released_since(tx, session["id"], day_start(now))
     return used < int(session["release_budget"])

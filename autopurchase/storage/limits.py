@@ -11,6 +11,7 @@ out, and that passes over locked ones.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -211,9 +212,9 @@ def renew_leases(connection: Connection, name: str, slots: int, holders: Collect
 
 def all_taken(connection: Connection, slots: Mapping[str, int]) -> set[str]:
     """Names whose leases, so many each, are all taken now."""
-    now = clock(connection)
-    taken = select(lease.c.name, func.count()).where(lease.c.name.in_(slots), lease.c.until >= now)
-    return {name for name, count in connection.execute(taken.group_by(lease.c.name)) if count >= slots[name]}
+    taken = select(lease.c.name, lease.c.slot).where(lease.c.name.in_(slots), lease.c.until >= clock(connection))
+    counts = Counter(name for name, slot in connection.execute(taken) if slot < slots[name])
+    return {name for name, count in counts.items() if count >= slots[name]}
 
 
 def ask_for_lease(connection: Connection, name: str) -> None:
@@ -223,13 +224,21 @@ def ask_for_lease(connection: Connection, name: str) -> None:
     connection.execute(update(lease).where(lease.c.name == asked["name"]).values(until=clock(connection) + _ASKED))
 
 
+def asked(connection: Connection, name: str) -> bool:
+    """Whether somebody waits for a lease of ``name``."""
+    return connection.execute(select(lease.c.slot).where(*_wanted(connection, name))).first() is not None
+
+
+def _wanted(connection: Connection, name: str) -> tuple[ColumnElement[bool], ...]:
+    return lease.c.name == f"{name}:wanted", lease.c.until > clock(connection)
+
+
 def give_way(connection: Connection, name: str) -> bool:
     """Whether somebody waits for a lease of ``name``; the first to ask this must give up its own.
 
     A lane holds its lease, and more, while it asks this: it waits for nobody who is asking or giving way just now.
     """
-    asked = lease.c.name == f"{name}:wanted", lease.c.until > clock(connection)
-    free = select(lease.c.slot).where(*asked).with_for_update(skip_locked=True).scalar_subquery()
+    free = select(lease.c.slot).where(*_wanted(connection, name)).with_for_update(skip_locked=True).scalar_subquery()
     given = update(lease).where(lease.c.name == f"{name}:wanted", lease.c.slot == free)
     return bool(connection.execute(given.values(until=0.0)).rowcount)
 

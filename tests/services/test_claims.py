@@ -3,15 +3,18 @@
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from autopurchase.sandbox import Sandbox
 from autopurchase.services import purchase
+from autopurchase.services.claims import Claims, Turn
 from autopurchase.services.together import Together
 from autopurchase.services.verify import verify
 from autopurchase.storage import schema
+from autopurchase.storage.database import Connection
 from tests.support.processes import wait_until
 from tests.support.world import World, open_world
 
@@ -103,6 +106,43 @@ def test_a_lane_told_to_stop_leaves_nothing_half_way(world: World) -> None:
     purchase.work(world.ctx, world.session_id("taobao"), "lane", lambda: next(asked, True))
     assert states(world) == ["confirmed"] * 2 + ["queued"] * 3
     assert len(world.orders()) == 2
+
+
+def test_a_lane_that_fails_stores_what_it_knows_and_puts_back_what_it_has_not_called(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.book("taobao", world.ready("taobao", 3))
+    looks = iter([True])
+
+    def look_back(lane: purchase._Lane) -> None:
+        if not next(looks, False):
+            raise RuntimeError("what was left could not be written")
+
+    monkeypatch.setattr(purchase._Lane, "_look_back", look_back)
+    with pytest.raises(RuntimeError, match="left"):
+        world.work("taobao")
+    assert states(world) == ["confirmed", "queued", "queued"]
+    assert attempts(world) == [(0, "create", "confirmed")]
+    assert [row["attempts"] for row in world.bookings()] == [1, 0, 0]
+    assert len(world.orders()) == 1
+    assert verify(world.ctx) == []
+
+
+def test_a_claim_that_fails_takes_nothing_else_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.book("taobao", world.ready("taobao", 2))
+    claim = Claims._claim
+
+    def fail_ahead(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
+        if any(turn.ahead for turn in turns):
+            raise RuntimeError("the next booking could not be claimed")
+        return claim(claims, tx, turns, late)
+
+    monkeypatch.setattr(Claims, "_claim", fail_ahead)
+    with pytest.raises(RuntimeError, match="claimed"):
+        world.work("taobao")
+    assert states(world) == ["confirmed", "queued"]
+    assert len(world.orders()) == 1
+    assert verify(world.ctx) == []
 
 
 def test_many_lanes_together_never_call_more_at_once_than_allowed(world: World) -> None:

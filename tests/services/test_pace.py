@@ -1,9 +1,11 @@
 """The limiter itself: how slots are reserved, and what becomes of one that slips by."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +14,7 @@ from autopurchase.domain.errors import NotSent, RateLimited
 from autopurchase.sandbox import Sandbox
 from autopurchase.services import purchase
 from autopurchase.services.calls import SessionPace, call_lease, config_of
-from autopurchase.services.claims import Claims
+from autopurchase.services.claims import Claims, Task, Turn, Wait
 from autopurchase.storage import limits, schema, sessions
 from tests.support.processes import wait_until
 from tests.support.world import World, open_world
@@ -250,6 +252,78 @@ def test_a_lane_and_a_caller_whose_lease_ran_out_do_not_lock_each_other_out(worl
             "told that its lease is gone, not shut out by the database"
         )
         assert taking.result(timeout=30) is (lost is not None), "one of them has the lease"
+
+
+def test_a_lane_needs_no_lease_once_it_has_slots(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call under way has its lease locked while it waits for a further slot, and the next booking is far away."""
+    key = world.session_id("taobao")
+    world.book("taobao", world.ready("taobao", 2))
+    shared = Claims(world.ctx, key)
+    lane = purchase._Lane(world.ctx, shared, "lane")
+    lane._task = task(shared.turns.answer(shared.turns.bring(Turn("lane"), 0.0)))
+    with world.ctx.db.write() as tx:
+        limits.pause_calls(tx, key, 5.0)
+    leased, going, reserve_call = threading.Event(), threading.Event(), limits.reserve_call
+
+    def late(*arguments: Any) -> Any:
+        leased.set()
+        assert going.wait(20)
+        return reserve_call(*arguments)
+
+    def go_on() -> float:
+        with world.ctx.db.write() as tx:
+            return lane._go_on(tx, 0.0).moment
+
+    monkeypatch.setattr(limits, "reserve_call", late)
+    shared._look_at, shared._by_rate = time.monotonic() + 60.0, False
+    with ThreadPoolExecutor(1) as pool:
+        further = pool.submit(go_on)
+        assert leased.wait(20)
+        if world.ctx.db.sqlite:  # which has one writer anyway
+            going.set()
+        ahead = task(shared.turns.answer(shared.turns.bring(Turn("lane", ahead=True), 0.0)))
+        assert ahead.slot is not None
+        going.set()
+        assert ahead.slot.moment > time.monotonic() + 3.0
+        assert further.result(20) > time.monotonic() + 3.0
+    shared.turns.close()
+
+
+def task(step: object) -> Task:
+    assert isinstance(step, Task)
+    return step
+
+
+def test_a_lane_makes_room_for_who_waits_also_with_a_lease_from_before_it_was_killed(world: World) -> None:
+    key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
+    world.book("taobao", world.ready("taobao", 1))
+    with world.ctx.db.write() as tx:
+        assert limits.take_lease(tx, name, 1, "lane", 60.0)
+        limits.ask_for_lease(tx, name)
+    shared = Claims(world.ctx, key)
+    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("lane"), 0.0)), Wait)
+    with world.ctx.db.write() as tx:
+        assert limits.asked(tx, name), "it has nothing to give now, and leaves the request to others"
+        assert limits.take_lease(tx, name, 1, "waiting", 60.0)
+    shared.turns.close()
+
+
+def test_of_several_lanes_one_without_a_call_makes_room(world: World) -> None:
+    key, name = world.session_id("taobao"), sessions.lease_name(world.session_id("taobao"))
+    with world.ctx.db.write() as tx:
+        sessions.change(tx, key, concurrency=2, rate_per_second=1_000.0)
+    world.book("taobao", world.ready("taobao", 3))
+    shared = Claims(world.ctx, key)
+    for lane in ("busy", "idle"):
+        task(shared.turns.answer(shared.turns.bring(Turn(lane), 0.0)))
+    with world.ctx.db.write() as tx:
+        limits.ask_for_lease(tx, name)
+    shared._look_at = 0.0
+    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("idle"), 0.0)), Wait)
+    with world.ctx.db.write() as tx:
+        assert limits.take_lease(tx, name, 2, "waiting", 60.0)
+        assert not limits.take_lease(tx, name, 2, "another", 60.0), "the call under way keeps its lease"
+    shared.turns.close()
 
 
 def test_a_throttled_lane_and_one_that_counts_do_not_lock_each_other_out(world: World) -> None:
