@@ -102,10 +102,11 @@ def draw(person: Person, report: Report, trend: Sheet) -> None:
         for tab, name in zip(st.tabs([_(name.capitalize()) for name in DIMENSIONS]), DIMENSIONS, strict=True):
             with tab:
                 _cut(report, name)
-    with cells.cell(7, _("People and accounts"), note=_("Rates depend on what was dealt with: see the mix.")):
+    with cells.cell(7, _("People, accounts and shops"), note=_("Rates depend on what was dealt with: see the mix.")):
         report_view.table(report, "operators", without=("mix",))
         report_view.table(report, "operators", without=_BEFORE_MIX)
         report_view.table(report, "sessions")
+        report_view.table(report, "sources")
     _foot(report)
 
 
@@ -158,6 +159,9 @@ def _quality(report: Report) -> None:
         with right:
             report_view.table(report, "attempts", without=("cause",))
         report_view.table(report, "yield", without=("what",))
+        if report.sheets["releases"].rows:
+            st.caption(f"**{_('Released, by what differed')}**")
+            report_view.table(report, "releases")
 
 
 def _prices(report: Report, drawn: dict[str, charts.Chart]) -> None:

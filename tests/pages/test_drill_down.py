@@ -59,6 +59,8 @@ UNLINKED = {
     r"Sessions: risk": "calls that the marketplace refused, whatever lines they were about",
     r"Operators: overrides": "runs, not lines",
     r"Margin at risk: (pieces|paid|cost|margin)": "rows are lines, of which each leads to its order",
+    r"Sources: rejects": "rows that are no lines: the page Sources lists them",
+    r"Released, by what differed: .*": "the released ones of the table above open",
     r"Does it add up: change": "the sum of the flow, which opens above, as its terms say",
     r"Does it add up: (start|end|residual)": "of the cohort, or made of the numbers beside it",
     r"words: .* = .* · .*": "the terms of an identity, each of which opens above",
@@ -298,7 +300,9 @@ def test_every_figure_of_a_week_opens_its_lines(archive: Archive, lines: Lines, 
     shown = check(read(WEEKLY, week=WEEK), lines, least=400)
     shown += check(read(WEEKLY, week=LATER), lines, least=300, every=9)
     assert unexplained(shown, linked) == []
-    assert {"chart cohort: Bought", "chart trend: Booked", "chart variance: waterfall"} <= {s.where for s in shown}
+    places = {each.where for each in shown}
+    assert {"chart cohort: Bought", "chart trend: Booked", "chart variance: waterfall"} <= places
+    assert {"Sources: new_ready", "Sources: import_age"} <= places
 
 
 #: what the pages are restricted to; SELLER: the one who sold most
