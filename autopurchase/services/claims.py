@@ -222,7 +222,7 @@ class Claims:
         if not self._leased:
             return
         lasting = lease_seconds(self._config, _LOOK_SECONDS)
-        kept = limits.renew_leases(tx, self._lease, self._config.concurrency, self._leased, lasting)
+        kept = limits.renew_leases(tx, self._lease, self._config.concurrency, sorted(self._leased), lasting)
         self._leased &= kept
         self._asked_for &= kept
         idle &= kept

@@ -344,4 +344,4 @@ class Matrix(Ordeal):
 
 def all_steps() -> list[str]:
     """Every step there is, workers' and people's."""
-    return [*WORKER, *(f"person.{name}" for name in PERSON)]
+    return [*WORKER, *PERSON]

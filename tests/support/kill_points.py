@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ WORKER = _steps(
     check__judged="readback _judge after",
 )
 #: what a person's own process passes: a page, a command, a notebook
-PERSON = _steps(
+_PERSON = _steps(
     apply__begun="apply apply before",
     apply__run_written="apply _open_run after",
     apply__bookings_written="apply _commit_bookings after",
@@ -85,20 +85,20 @@ PERSON = _steps(
     settle__freed="settle _settle after",
     settle__free="settle _settle committed",
 )
-ALL = WORKER | {f"person.{name}": step for name, step in PERSON.items()}
+PERSON = {f"person.{name}": step for name, step in _PERSON.items()}
 
 
 class Points:
     """The steps of this process, wrapped around the product's functions."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, steps: Mapping[str, Step]) -> None:
+        self.file, self._steps = file, steps
         self._here = threading.local()
 
     def install(self) -> None:
         """Wrap every function that has a step; and transactions, which may end in one."""
         functions: dict[tuple[str, str], dict[str, str]] = {}
-        for name, step in ALL.items():
+        for name, step in self._steps.items():
             functions.setdefault((step.module, step.function), {})[name] = step.when
         for (module, function), names in functions.items():
             *owners, last = function.split(".")
@@ -153,7 +153,10 @@ class Points:
         Database.write = watched  # type: ignore[method-assign,assignment]
 
 
-def install() -> None:
-    """Wrap the steps where the environment names a file."""
+def install(steps: Mapping[str, Step]) -> None:
+    """Wrap these steps where the environment names a file.
+
+    Only a process's own: a worker passes through functions of people, too, and would die in their stead unnoticed.
+    """
     if name := os.environ.get(VARIABLE):
-        Points(Path(name)).install()
+        Points(Path(name), steps).install()

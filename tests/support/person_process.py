@@ -26,7 +26,7 @@ ACTS: dict[str, Callable[[Context, str], object]] = {
 
 def main(words: list[str]) -> int:
     """Do it; killed at an armed step it ends before."""
-    kill_points.install()
+    kill_points.install(kill_points.PERSON)
     workspace = open_workspace()
     try:
         ACTS[words[0]](workspace.context, words[1])

@@ -20,7 +20,7 @@ def main(words: list[str]) -> int:
     """Work until told to stop; the worker's exit code. Says “ready” on standard output when it works."""
     if "--blind" in words:
         claims.needs_lookup = lambda booking: False
-    kill_points.install()
+    kill_points.install(kill_points.WORKER)
     workspace = open_workspace()
     worker = Worker(workspace.context, workspace.home)
     return worker.run(with_parent="--with-parent" in words, ready=lambda: print("ready", flush=True))  # noqa: T201
