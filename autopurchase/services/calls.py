@@ -21,6 +21,8 @@ from autopurchase.storage.limits import Slot
 
 #: how long (seconds) a lease outlives the longest call
 _MARGIN = 5.0
+#: a pause (seconds) before a call that a lease is kept longer for; shorter ones are within its margin
+LONG_PAUSE = 1.0
 #: slots that may slip by before a call is given up as not sent
 _SLOTS_TRIED = 20
 #: how long (seconds) before its slot a call connects
@@ -245,7 +247,7 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
             raise RateLimited("A call took so long that its slot of the session went to another.", retry_after=1.0)
         slot = limits.reserve_call(tx, config.id, lead)
         pause = slot.moment - time.monotonic()
-        if pause > 1.0:
+        if pause > LONG_PAUSE:
             take(tx, pause)
         return slot
 

@@ -20,7 +20,7 @@ from autopurchase.domain.purchase import Purchase, PurchaseLine
 from autopurchase.domain.session import Address, Grade, SessionConfig
 from autopurchase.ports import Provider
 from autopurchase.services import budget, claims, lookalikes, outcomes
-from autopurchase.services.calls import SessionPace, open_provider
+from autopurchase.services.calls import LONG_PAUSE, SessionPace, open_provider
 from autopurchase.services.claims import FRESH_SECONDS, Claims, Step, Task, Turn, orders_of
 from autopurchase.services.context import Context
 from autopurchase.services.fresh import refresh_orders
@@ -97,7 +97,11 @@ class _Lane:
 
     def _come(self, turn: Turn) -> Step:
         """Wait for what is to be done next; all that was left to be written is written with it."""
-        return self.shared.turns.answer(self._bring(turn, claims.LATER))
+        try:
+            return self.shared.turns.answer(self._bring(turn, claims.LATER))
+        except BaseException:
+            self._outcome = turn.outcome  # not stored: perhaps it was the claim that failed
+            raise
 
     def _look_back(self) -> None:
         """Raises what writing something raised that was left."""
@@ -118,7 +122,7 @@ class _Lane:
         One claimed ahead is put back when the marketplace has asked for a pause since, or the call before took so long
         that order and session must be judged anew.
         """
-        if task.slot is not None and (pause := task.slot.moment - time.monotonic()) > 1.0:
+        if task.slot is not None and (pause := task.slot.moment - time.monotonic()) > LONG_PAUSE:
             with self.ctx.db.write() as tx:  # of its own: leases come before call slots
                 self.shared.keep_lease(tx, self.holder, pause)
         began, waited = time.monotonic(), self._waited
@@ -201,7 +205,7 @@ class _Lane:
             raise NotSent("This call took so long that its slot of the session went to another.")
         slot = limits.reserve_call(tx, task.config.id, lead)
         pause = max(0.0, slot.moment - time.monotonic())
-        if pause > 1.0:
+        if pause > LONG_PAUSE:
             self.shared.keep_lease(tx, self.holder, pause)
         starts = self.ctx.now() + timedelta(seconds=pause)
         values = {"due_at": starts + task.stands} | ({"sent_at": starts} if task.kind == "create" else {})

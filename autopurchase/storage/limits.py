@@ -3,9 +3,9 @@
 The rate is one reserved time slot per call, the concurrency one leased slot per caller. Both are single statements, so
 that the worker reserves them in the same transaction that commits an intent: a limiter library would need a second one.
 
-A session's slots are locked after everything else of a transaction, its row included, so that writers queue instead of
-waiting for each other. Leases need no order: each is locked by its holder alone, or by whoever takes over one that ran
-out, and that passes over locked ones.
+So that writers queue instead of waiting for each other, a session's leases are locked after everything else of a
+transaction, its row included, and its slots after them. A lease is locked by its holder's process, or by whoever has
+just looked whether it ran out: that one waits for nothing else with it.
 """
 
 from __future__ import annotations

@@ -145,6 +145,27 @@ def test_a_claim_that_fails_takes_nothing_else_along(world: World, monkeypatch: 
     assert verify(world.ctx) == []
 
 
+def test_an_outcome_is_stored_though_the_claim_brought_with_it_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.ctx.db.write() as tx:
+        tx.execute(sa.update(schema.session).values(daily_cap=50))  # so that nothing is claimed ahead
+    world.book("taobao", world.ready("taobao", 2))
+    claim, claimed = Claims._claim, list[int]()
+
+    def fail_second(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
+        claimed.extend([1] if turns else [])
+        if turns and len(claimed) == 2:
+            raise RuntimeError("the next booking could not be claimed")
+        return claim(claims, tx, turns, late)
+
+    monkeypatch.setattr(Claims, "_claim", fail_second)
+    with pytest.raises(RuntimeError, match="claimed"):
+        world.work("taobao")
+    assert states(world) == ["confirmed", "queued"]
+    assert verify(world.ctx) == []
+
+
 def test_many_lanes_together_never_call_more_at_once_than_allowed(world: World) -> None:
     world.market.control("settings", latency_ms=40)
     world.market.control("stats", reset=True)
