@@ -87,7 +87,7 @@ class Gateway:
             return _json(alibaba_gate.refusal("gw.APIUnsupported", "The address is not an API").body, 400)
         params = dict(await pairs(request))
         if shape["namespace"] == "system.oauth2" and shape["api"] == "getToken":
-            return await self._token(params, shape["app"])
+            return await self._token(request, params, shape["app"])
         call = self._call("alibaba1688", shape["api"], params, shape["namespace"])
         return await self._serve(
             request, alibaba, call, lambda: alibaba_gate.check(self.accounts, shape["path"], shape["app"], params)
@@ -105,8 +105,8 @@ class Gateway:
             request_id=secrets.token_hex(8),
         )
 
-    async def _token(self, params: dict[str, str], app_key: str) -> Response:
-        with self.stats.call("alibaba1688:", "getToken"):
+    async def _token(self, request: Request, params: dict[str, str], app_key: str) -> Response:
+        with self.stats.call("alibaba1688:", "getToken", request.client):
             await asyncio.sleep(self.market.settings.latency_ms / 1000)
             try:
                 body = oauth.get_token(self.accounts, app_key, params)
@@ -117,7 +117,7 @@ class Gateway:
 
     async def _serve(self, request: Request, protocol: ModuleType, call: Call, check: Callable[[], None]) -> Response:
         owner = self.accounts.owner(call.provider, call.text("access_token")) or ""
-        with self.stats.call(f"{call.provider}:{owner}", call.api) as meter:
+        with self.stats.call(f"{call.provider}:{owner}", call.api, request.client) as meter:
             await asyncio.sleep(self.market.settings.latency_ms / 1000)
             try:
                 check()

@@ -1,4 +1,4 @@
-"""What the market counted at its own door: calls by account and API, how dense, how many at once."""
+"""What the market counted at its own door: calls by account and API, how dense, how many at once, on how many lines."""
 
 import time
 from collections import Counter, deque
@@ -10,15 +10,17 @@ from autopurchase.sandbox.orders import Order
 
 
 class Meter:
-    """Calls of one kind: how many, the most in any second, the most at once."""
+    """Calls of one kind: how many, the most in any second, the most at once, the connections they came by."""
 
     def __init__(self) -> None:
         self.calls = self.now = self.max_in_flight = self.max_per_second = 0
         self._recent: deque[float] = deque()
+        self._peers: set[object] = set()
 
-    def enter(self, moment: float) -> None:
-        """A call arrives at a monotonic moment (seconds)."""
+    def enter(self, moment: float, peer: object = None) -> None:
+        """A call arrives at a monotonic moment (seconds), from that address and port."""
         self.calls += 1
+        self._peers.add(peer)
         self.now += 1
         self.max_in_flight = max(self.max_in_flight, self.now)
         self._recent.append(moment)
@@ -32,7 +34,12 @@ class Meter:
 
     def to_doc(self) -> dict[str, int]:
         """The figures."""
-        return {"calls": self.calls, "max_per_second": self.max_per_second, "max_in_flight": self.max_in_flight}
+        return {
+            "calls": self.calls,
+            "max_per_second": self.max_per_second,
+            "max_in_flight": self.max_in_flight,
+            "connections": len(self._peers),
+        }
 
 
 class Stats:
@@ -46,12 +53,12 @@ class Stats:
         self.stood_still = 0.0  # the longest (seconds) that this process could not look at its door
 
     @contextmanager
-    def call(self, account: str, api: str) -> Iterator[Meter]:
-        """Measure one call from its arrival to its answer; gives the account's meter."""
+    def call(self, account: str, api: str, peer: object) -> Iterator[Meter]:
+        """Measure one call from ``peer``, from its arrival to its answer; gives the account's meter."""
         meters = [self.accounts.setdefault(account, Meter()), self.apis.setdefault((account, api), Meter())]
         moment = time.monotonic()
         for meter in meters:
-            meter.enter(moment)
+            meter.enter(moment, peer)
         try:
             yield meters[0]
         finally:

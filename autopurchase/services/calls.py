@@ -231,11 +231,14 @@ def _taken(ctx: Context, name: str, take: Callable[[Connection], bool]) -> bool:
 
 
 @contextmanager
-def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) -> Iterator[SessionPace]:
+def call_lease(
+    ctx: Context, config: SessionConfig, pace: SessionPace | None = None, *, patience: float = 120.0
+) -> Iterator[SessionPace]:
     """One of the session's concurrent call slots; yields the pace of its calls, each of which renews it.
 
-    Booking lanes hold their slots as long as they have work; one of them makes room for whoever waits here. Raises
-    LimitReached when no slot comes free within ``patience`` seconds.
+    Who opened a provider before and calls again gives the ``pace`` it was opened with. Booking lanes hold their slots
+    as long as they have work; one of them makes room for whoever waits here. Raises LimitReached when no slot comes
+    free within ``patience`` seconds.
     """
     name, holder = sessions.lease_name(config.id), uuid4().hex
 
@@ -257,7 +260,9 @@ def call_lease(ctx: Context, config: SessionConfig, *, patience: float = 120.0) 
             raise LimitReached(f"Session {config.name} is busy: all {config.concurrency} call slots are in use.")
         time.sleep(0.1)
     try:
-        yield SessionPace(ctx, config.id, reserve=reserve)
+        pace = pace or SessionPace(ctx, config.id)
+        pace.reserve = reserve
+        yield pace
     finally:
         with ctx.db.write() as tx:
             limits.drop_lease(tx, name, holder)

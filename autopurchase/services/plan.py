@@ -18,7 +18,7 @@ from autopurchase.domain.purchase import Preview, PreviewLine, Purchase, Purchas
 from autopurchase.domain.roles import Actor, Role
 from autopurchase.domain.session import SessionConfig, SessionState
 from autopurchase.ports import Provider
-from autopurchase.services.calls import call_lease, config_of, open_provider
+from autopurchase.services.calls import SessionPace, call_lease, config_of, open_provider
 from autopurchase.services.context import Context
 from autopurchase.services.fresh import refresh_orders
 from autopurchase.storage import lines, plans, sessions
@@ -252,17 +252,25 @@ def _candidate(row: Row) -> Candidate:
     )
 
 
+class _Lane(threading.local):
+    """Each thread's own provider: one connection serves for all the groups that it asks about."""
+
+    def __init__(self, ctx: Context, config: SessionConfig) -> None:
+        self.pace = SessionPace(ctx, config.id)
+        self.provider = open_provider(ctx, config, self.pace)
+
+
 def _previews(
     ctx: Context, config: SessionConfig, groups: Sequence[Sequence[Candidate]], tell: Callable[[int], None]
 ) -> list[Preview | AutopurchaseError]:
     """One preview a group, as many at once as the session allows; a group's error stays with its group."""
-    done, counting = 0, threading.Lock()
+    done, counting, lane = 0, threading.Lock(), _Lane(ctx, config)
 
     def one(members: Sequence[Candidate]) -> Preview | AutopurchaseError:
         nonlocal done
         try:
-            with call_lease(ctx, config) as pace:
-                found: Preview | AutopurchaseError = _preview(config, open_provider(ctx, config, pace), members)
+            with call_lease(ctx, config, lane.pace):
+                found: Preview | AutopurchaseError = _preview(config, lane.provider, members)
         except AutopurchaseError as error:
             found = error
         with counting:

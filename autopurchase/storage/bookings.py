@@ -32,8 +32,13 @@ _LIVE = [state.value for state in sorted(LIVE)]
 
 def create_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert bookings and return their ids in the same order."""
-    statement = insert(booking).returning(booking.c.id, sort_by_parameter_order=True)
-    return [int(key) for key in connection.execute(statement, list(rows)).scalars()]
+    connection.execute(insert(booking), list(rows))  # with RETURNING, it would be one text of thousands of parameters
+    references = [row["out_order_id"] for row in rows]
+    ids: dict[str, int] = {}
+    for part in chunks(references):
+        query = select(booking.c.out_order_id, booking.c.id).where(booking.c.out_order_id.in_(part))
+        ids |= {reference: key for reference, key in connection.execute(query)}
+    return [ids[reference] for reference in references]
 
 
 def add_lines(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

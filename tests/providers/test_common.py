@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,28 @@ def test_writes_in_a_row_share_a_connection_that_certainly_lives(monkeypatch: py
     assert ports[0] == ports[1] == ports[2], "idle for a moment, and still open"
     assert ports[3] != ports[2], "the other side may be about to close it, and the news not here yet"
     assert ports[4] != ports[3], "idle for too long"
+
+
+def test_connections_of_a_transport_end_with_it() -> None:
+    ended = threading.Semaphore(0)
+
+    def watched(handler: BaseHTTPRequestHandler) -> None:
+        finish = handler.finish
+
+        def told() -> None:
+            finish()
+            ended.release()
+
+        handler.finish = told  # type: ignore[method-assign]
+        reply()(handler)
+
+    with server(watched) as (address, _):
+        transport = Transport(address, 5, CountingPace())
+        transport.read(lambda: CALL, document)
+        transport.write(lambda: CALL, document)
+        assert not ended.acquire(blocking=False)
+        del transport
+        assert all(ended.acquire(timeout=5) for _ in range(2))
 
 
 def test_origin() -> None:

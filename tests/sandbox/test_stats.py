@@ -14,9 +14,9 @@ from tests.support.processes import wait_until
 
 def test_a_meter_knows_the_densest_second_and_the_most_at_once() -> None:
     meter = Meter()
-    for moment in (10.0, 10.2, 10.9, 11.0, 11.1, 13.0):
-        meter.enter(moment)
-    assert meter.to_doc() == {"calls": 6, "max_per_second": 4, "max_in_flight": 6}
+    for at, moment in enumerate((10.0, 10.2, 10.9, 11.0, 11.1, 13.0)):
+        meter.enter(moment, ("127.0.0.1", 5000 + at % 2))
+    assert meter.to_doc() == {"calls": 6, "max_per_second": 4, "max_in_flight": 6, "connections": 2}
 
 
 def test_calls_are_counted_per_account_and_api(taobao: Taobao, alibaba: Alibaba, market: Sandbox) -> None:

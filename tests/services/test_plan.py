@@ -52,6 +52,19 @@ def planned(world: World, token: str) -> list[list[str]]:
     return [[line["number"] for line in purchase["lines"]] for purchase in world.view(token).body["purchases"]]
 
 
+# --- asking the marketplace ---
+
+
+def test_prices_are_asked_for_by_few_connections(world: World, provider: str) -> None:
+    numbers = [number for goods in world.goods(provider)[:12] for number in world.order([goods])]
+    world.market.control("stats", reset=True)
+    token = world.plan(provider, numbers)
+    assert len(planned(world, token)) == 12
+    meter = world.meters()[provider]
+    assert meter["calls"] >= 12
+    assert meter["connections"] <= 4  # as many as the session's calls at once
+
+
 # --- prices ---
 
 
