@@ -6,6 +6,7 @@ lock, and a reaper hands the work of dead slots to the living.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -94,6 +95,8 @@ class Worker:
         if with_parent:
             threading.Thread(target=_end_with_parent, daemon=True).start()
         self._launch(executor)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: to look for rubbish in it would hold all calls up for 0.1 s
         ready()
         self._sweep_until_stopped()
         DBOS.destroy(workflow_completion_timeout_sec=20)
@@ -125,9 +128,9 @@ class Worker:
         self._register()
         DBOS.launch()
         DBOS.register_queue(
-            BUYING, partition_concurrency=MAX_LANES, polling_interval_sec=0.1, on_conflict="always_update"
+            BUYING, partition_concurrency=MAX_LANES, polling_interval_sec=0.25, on_conflict="always_update"
         )
-        DBOS.register_queue(BACKGROUND, worker_concurrency=8, polling_interval_sec=0.2, on_conflict="always_update")
+        DBOS.register_queue(BACKGROUND, worker_concurrency=8, polling_interval_sec=0.25, on_conflict="always_update")
         DBOS.apply_schedules(
             [
                 {"schedule_name": "sync", "workflow_fn": self._sync_all, "schedule": "*/5 * * * *", "context": None},

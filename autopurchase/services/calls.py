@@ -129,7 +129,7 @@ class SessionPace:
 
     def _put_off(self, slot: Slot, late: float) -> None:
         with self.ctx.db.write() as tx:
-            limits.put_off(tx, self.session_id, slot, late)
+            limits.put_off(tx, self.session_id, [(slot, late)])
 
     def _reserve(self) -> Slot:
         with self.ctx.db.write() as tx:

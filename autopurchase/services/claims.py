@@ -51,9 +51,9 @@ _LOOK_SECONDS = 0.3
 #: beyond the time-out: how long after sending an abandoned booking may be looked up at the earliest
 _GRACE = 1.0
 #: how long (seconds) what no lane waits for yet is left, for others to share its transaction
-SOON = 0.008
+SOON = 0.02
 #: the same of what a call said that went well: most of the statements of a booking are those that write it
-LATER = 0.1
+LATER = 0.25
 #: how long (seconds) nothing claimed ahead is sent after an answer that makes a session rest
 _HALT = 1.0
 
@@ -110,7 +110,8 @@ class Claims:
 
     def __init__(self, ctx: Context, session_id: int) -> None:
         self.ctx, self.session_id = ctx, session_id
-        self.turns = Together[Turn, Step](self._take)
+        self.turns = Together[Turn, Step](self._take, SOON)
+        self.confirmed = Together[Outcome, None](self._confirm, LATER)
         self._lease = sessions.lease_name(session_id)
         self._session: Row  # as it was when a lane last looked round
         self._config: SessionConfig  # of the session as it was when it was opened
@@ -119,7 +120,8 @@ class Claims:
         self._leased: set[str] = set()  # lanes that had a lease when last looked at
         self._asked_for: set[str] = set()  # those of them whose lease somebody waits for
         self._started: set[int] = set()  # runs known to have begun
-        self._by_rate = True  # whether the last slots came later than their lanes could have called
+        self._ready = 0.0  # time.monotonic() at which the last of the lanes with a slot can call
+        self._by_rate = True  # whether slots come later than that
         self._halted_until = 0.0  # time.monotonic()
 
     def ahead(self, seconds: float) -> bool:
@@ -127,6 +129,10 @@ class Claims:
         if self._opened_as is None or self._by_rate or budget.counts(self._session):
             return False
         return timedelta(seconds=seconds) <= budget.AHEAD
+
+    def may_wait(self, outcome: Outcome) -> bool:
+        """Whether nothing follows from an outcome but what is written of it (see `budget.answered`)."""
+        return outcome.kind == "confirmed" and not budget.counts(self._session) and not self._session["strikes"]
 
     def heard(self, outcome: Outcome) -> None:
         """After an answer that asks for a pause, or makes the session rest, nothing claimed ahead is sent."""
@@ -136,6 +142,11 @@ class Claims:
     def halted(self) -> bool:
         """Whether nothing that was claimed ahead may be sent now."""
         return time.monotonic() < self._halted_until
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self.turns.close()
+        self.confirmed.close()
 
     def leave(self, holder: str) -> None:
         """A lane ends: its call lease is free."""
@@ -163,6 +174,12 @@ class Claims:
         self._started.update(step.booking["run_id"] for step in found.values() if isinstance(step, Task))
         return [found.get(turn.holder, Wait(0.0)) if turn.claim else None for turn in turns]
 
+    def _confirm(self, outcomes: Sequence[Outcome]) -> list[None]:
+        """One transaction for several outcomes that nothing else follows from."""
+        with self.ctx.db.write() as tx:
+            store_outcomes.store(tx, outcomes)
+        return [None] * len(outcomes)
+
     def _store(self, tx: Connection, ended: Sequence[Outcome]) -> bool:
         """Write what the last calls said; True when all calls must pause: nothing else is claimed with it then."""
         store_outcomes.store(tx, ended)
@@ -175,8 +192,9 @@ class Claims:
 
     def _put_off(self, tx: Connection, late: list[tuple[Slot, float]]) -> None:
         """Calls left late: tell it once, before the next slots are reserved."""
-        while late:
-            limits.put_off(tx, self.session_id, *late.pop())
+        if late:
+            limits.put_off(tx, self.session_id, late)
+            late.clear()
 
     def _claim(self, tx: Connection, turns: Sequence[Turn], late: list[tuple[Slot, float]]) -> dict[str, Step]:
         """What each of the lanes does next. Locks bookings, runs, the session, leases, call slots, in this order."""
@@ -297,8 +315,8 @@ class Claims:
         self._put_off(tx, late)
         waits = [turn.wait() for turn, _ in going]
         slots = limits.reserve_calls(tx, self.session_id, waits)
-        soon = time.monotonic() + limits.NOTICED
-        self._by_rate = any(slot.moment > soon + wait for slot, wait in zip(slots, waits, strict=True))
+        self._ready = max(self._ready, time.monotonic() + waits[-1])
+        self._by_rate = slots[-1].moment > self._ready + limits.NOTICED
         tasks: dict[str, Step] = {}
         changes = {}
         for (turn, row), slot in zip(going, slots, strict=True):
@@ -348,7 +366,7 @@ def of_session(ctx: Context, session_id: int) -> Iterator[Claims]:
             if lanes > 1:
                 _at_work[key] = claims, lanes - 1
         if lanes == 1:
-            claims.turns.close()
+            claims.close()
 
 
 def needs_lookup(booking: Row) -> bool:

@@ -31,6 +31,10 @@ from autopurchase.storage.limits import Slot
 
 log = logging.getLogger(__name__)
 
+#: how much sooner (seconds) than it can call, as a rule, a lane has its slot: waiting for one is lost, and a call that
+#: leaves so late is not noticed
+_EARLY = limits.NOTICED / 2
+
 
 def work(ctx: Context, session_id: int, holder: str, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Work off the session's due bookings; returns how many ended how. Safe to run again after a crash.
@@ -43,6 +47,7 @@ def work(ctx: Context, session_id: int, holder: str, stopping: Callable[[], bool
         try:
             while lane.turn(claim=not stopping()):
                 pass
+            lane.end()
         except BaseException:
             lane.give_up()
             raise
@@ -59,7 +64,7 @@ class _Lane:
         self.counts: Counter[str] = Counter()
         self._outcome: Outcome | None = None  # of the last call, not brought to `shared` yet
         self._coming: Future[Step] | None = None  # the claim of the next booking
-        self._left: list[Future[Step]] = []  # what else was brought
+        self._left: list[Future[Any]] = []  # what else was brought
         self._opened: tuple[SessionConfig, Provider, SessionPace] | None = None
         self._task: Task | None = None
         self._called = True  # or is about to be
@@ -76,6 +81,11 @@ class _Lane:
         elif step is not None:
             time.sleep(step.seconds)
         return step is not None
+
+    def end(self) -> None:
+        """Wait until all is written."""
+        for each in self._left:
+            self.shared.confirmed.answer(each)
 
     def give_up(self) -> None:
         """An error ends this lane: what its last call said is stored, what was claimed and not called is put back.
@@ -96,9 +106,9 @@ class _Lane:
                 log.exception("what became of booking %s could not be stored", outcome.booking["id"])
 
     def _come(self, turn: Turn) -> Step:
-        """Wait for what is to be done next; all that was left to be written is written with it."""
+        """Wait for what is to be done next."""
         try:
-            return self.shared.turns.answer(self._bring(turn, claims.LATER))
+            return self.shared.turns.answer(self._bring(turn))
         except BaseException:
             self._outcome = turn.outcome  # not stored: perhaps it was the claim that failed
             raise
@@ -129,11 +139,10 @@ class _Lane:
         put_back = ahead and not task.refusal and (self.shared.halted() or _waited_long(task))
         claim = claim and not put_back and self.shared.ahead(self._takes)
         if self._outcome is not None:
-            within = claims.LATER if self._outcome.kind == "confirmed" else claims.SOON
-            self._left.append(self._bring(Turn(self.holder, self._outcome, claim=False), within))
+            self._left.append(self._leave(self._outcome))
         if claim:
             begins = max(began, task.slot.moment) if task.slot else began
-            self._coming = self._bring(Turn(self.holder, ready=begins + self._takes, ahead=True), claims.SOON)
+            self._coming = self._bring(Turn(self.holder, ready=begins + self._takes - _EARLY, ahead=True))
         self._called = True
         if put_back:
             self._outcome = outcomes.put_back(task.booking, task.before, self.ctx.now())
@@ -143,12 +152,21 @@ class _Lane:
         took = time.monotonic() - began - (self._waited - waited)
         self._takes += (took - self._takes) / 4 if self._takes else took
 
-    def _bring(self, turn: Turn, within: float) -> Future[Step]:
+    def _leave(self, outcome: Outcome) -> Future[Any]:
+        if not self.shared.may_wait(outcome):
+            return self._bring(Turn(self.holder, outcome, claim=False))
+        self._count(outcome)
+        return self.shared.confirmed.bring(outcome)
+
+    def _bring(self, turn: Turn) -> Future[Step]:
         if turn.outcome is not None:
-            self._outcome = None
-            if turn.outcome.kind != "put_back":
-                self.counts[turn.outcome.kind] += 1
-        return self.shared.turns.bring(turn, within)
+            self._count(turn.outcome)
+        return self.shared.turns.bring(turn)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._outcome = None
+        if outcome.kind != "put_back":
+            self.counts[outcome.kind] += 1
 
     @property
     def _waited(self) -> float:
@@ -214,7 +232,7 @@ class _Lane:
         return slot
 
     def _left_late(self, slot: Slot, late: float) -> None:
-        self._left.append(self._bring(Turn(self.holder, claim=False, late=(slot, late)), claims.SOON))
+        self._left.append(self._bring(Turn(self.holder, claim=False, late=(slot, late))))
 
     def _still_payable(self, task: Task) -> None:
         """Read the customers' orders again when that is some time ago; Refused when one may not be bought now."""

@@ -16,7 +16,6 @@ R = TypeVar("R")
 @dataclass(slots=True, eq=False)
 class _Brought(Generic[T, R]):
     item: T
-    within: float
     until: float  # time.monotonic() when a round must begin with it
     answer: Future[R]
 
@@ -24,28 +23,27 @@ class _Brought(Generic[T, R]):
 class Together(Generic[T, R]):
     """Collects what is brought and does it in rounds.
 
-    Each item says how long it may wait for others. A round begins when one has waited that long, or somebody waits for
-    its answer; it takes those along that may not wait longer than that one.
+    A round takes all there is. It begins when something has waited for others for ``within`` seconds, or when somebody
+    waits for an answer.
 
     ``do`` takes what was brought and returns the answers in the same order. When it fails for several, each is done
     alone, so that an error reaches only whoever brought what caused it.
     """
 
-    def __init__(self, do: Callable[[Sequence[T]], Sequence[R]]) -> None:
-        self._do = do
+    def __init__(self, do: Callable[[Sequence[T]], Sequence[R]], within: float) -> None:
+        self._do, self._within = do, within
         self._news = threading.Condition()
         self._brought: list[_Brought[T, R]] = []
         self._closed = False
         self._thread = threading.Thread(target=self._rounds, name="together", daemon=True)
         self._thread.start()
 
-    def bring(self, item: T, within: float) -> Future[R]:
-        """Leave something to be begun within so many seconds; its answer comes."""
-        one = _Brought[T, R](item, within, time.monotonic() + within, Future())
+    def bring(self, item: T) -> Future[R]:
+        """Leave something to be done with what others bring; its answer comes."""
+        one = _Brought[T, R](item, time.monotonic() + self._within, Future())
         with self._news:
-            first = all(one.until < other.until for other in self._brought)
             self._brought.append(one)
-            if first:
+            if len(self._brought) == 1:
                 self._news.notify()
         return one.answer
 
@@ -73,18 +71,14 @@ class Together(Generic[T, R]):
     def _collect(self) -> list[_Brought[T, R]]:
         """What the next round does; nothing at the end."""
         with self._news:
-            while not (begun := self._due()) and not self._closed:
+            while not self._closed:
                 first = min((one.until for one in self._brought), default=None)
-                self._news.wait(None if first is None else first - time.monotonic())
-            items = begun or self._brought
-            self._brought = [one for one in self._brought if one not in items]
+                pause = None if first is None else first - time.monotonic()
+                if pause is not None and pause <= 0:
+                    break
+                self._news.wait(pause)
+            items, self._brought = self._brought, []
         return items
-
-    def _due(self) -> list[_Brought[T, R]]:
-        """What a round that begins now takes; nothing when none need begin."""
-        now = time.monotonic()
-        longest = max((one.within for one in self._brought if one.until <= now), default=-1.0)
-        return [one for one in self._brought if one.within <= longest]
 
     def _round(self, items: Sequence[_Brought[T, R]]) -> None:
         try:

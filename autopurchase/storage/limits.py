@@ -152,12 +152,13 @@ _PUT_OFF = update(call_slot).where(call_slot.c.session_id == bindparam("session"
 _PUT_OFF = _PUT_OFF.values(next_free=_LEAST)
 
 
-def put_off(connection: Connection, session_id: int, slot: Slot, late: float) -> None:
-    """A call left ``late`` seconds behind its slot: those not reserved yet come as far after it as slots are apart.
+def put_off(connection: Connection, session_id: int, late: Sequence[tuple[Slot, float]]) -> None:
+    """Calls left so many seconds behind their slots: those not reserved yet come as far after them as slots are apart.
 
     Then any call and the one N places on are as far apart as their slots, whenever the first really left.
     """
-    connection.execute(_PUT_OFF, {"session": session_id, "left": slot.at + late, "place": slot.place})
+    told = [{"session": session_id, "left": slot.at + seconds, "place": slot.place} for slot, seconds in late]
+    connection.execute(_PUT_OFF, told)
 
 
 def pause_calls(connection: Connection, session_id: int, seconds: float) -> None:

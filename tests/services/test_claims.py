@@ -1,6 +1,7 @@
 """Lanes that share transactions: the next booking is claimed while a call is under way, and put back unsent."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import sqlalchemy as sa
 
 from autopurchase.sandbox import Sandbox
 from autopurchase.services import purchase
-from autopurchase.services.claims import Claims, Turn
+from autopurchase.services.claims import Claims, Task, Turn
+from autopurchase.services.outcomes import Outcome
 from autopurchase.services.together import Together
 from autopurchase.services.verify import verify
-from autopurchase.storage import schema
+from autopurchase.storage import schema, sessions
 from autopurchase.storage.database import Connection
 from tests.support.processes import wait_until
 from tests.support.world import World, open_world
@@ -182,6 +184,52 @@ def test_many_lanes_together_never_call_more_at_once_than_allowed(world: World) 
     assert verify(world.ctx) == []
 
 
+def test_claims_do_not_wait_for_what_is_written_of_calls_that_went_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.book("taobao", world.ready("taobao", 6))
+    writing, going, confirm = threading.Event(), threading.Event(), Claims._confirm
+
+    def slow(claims: Claims, outcomes: Sequence[Outcome]) -> list[None]:
+        writing.set()
+        assert going.wait(20)
+        return confirm(claims, outcomes)
+
+    monkeypatch.setattr(Claims, "_confirm", slow)
+    lane = threading.Thread(target=world.work, args=("taobao",))
+    lane.start()
+    assert writing.wait(10)
+    wait_until(lambda: len(world.orders()) == 6, timeout=10, what="all calls")
+    assert states(world).count("confirmed") < 6
+    going.set()
+    lane.join(30)
+    assert states(world) == ["confirmed"] * 6
+    assert verify(world.ctx) == []
+
+
+def test_slots_behind_those_claimed_ahead_are_not_taken_for_slots_held_up_by_the_rate(world: World) -> None:
+    key = world.session_id("taobao")
+    world.book("taobao", world.ready("taobao", 7))
+    claims = Claims(world.ctx, key)
+
+    def claim(lane: str, *, ready: float = 0.0) -> None:
+        step = claims.turns.answer(claims.turns.bring(Turn(lane, ready=ready, ahead=ready > 0)))
+        assert isinstance(step, Task)
+
+    claim("one")
+    assert claims.ahead(0.05)
+    claim("one", ready=time.monotonic() + 0.2)
+    claim("two")
+    assert claims.ahead(0.05), "its slot comes after the one claimed ahead, which is far from now"
+    with world.ctx.db.write() as tx:
+        sessions.change(tx, key, rate_per_second=2.0)
+    claim("one", ready=time.monotonic() + 0.2)
+    claim("two")
+    claim("three")
+    assert not claims.ahead(0.05)
+    claims.close()
+
+
 def test_a_session_that_counts_its_bookings_claims_none_ahead(world: World) -> None:
     with world.ctx.db.write() as tx:
         tx.execute(sa.update(schema.session).values(daily_cap=50))
@@ -205,34 +253,39 @@ def test_what_is_brought_during_a_round_is_done_in_the_next_one() -> None:
         going.wait(10)
         return [2 * item for item in items]
 
-    together = Together(double)
-    coming = [together.bring(1, 0.0)]
+    together = Together(double, 0.0)
+    coming = [together.bring(1)]
     assert begun.wait(10)
-    coming += [together.bring(2, 0.0), together.bring(3, 0.0)]
+    coming += [together.bring(2), together.bring(3)]
     going.set()
     assert [together.answer(each) for each in coming] == [2, 4, 6]
     assert rounds == [[1], [2, 3]]
     together.close()
 
 
-def test_a_round_leaves_what_may_wait_longer_than_what_it_began_with() -> None:
-    together = Together[int, int](list)
-    later = together.bring(1, 3600.0)
-    assert together.bring(2, 0.0).result(10) == 2
+def test_what_may_wait_is_done_with_what_somebody_waits_for() -> None:
+    together = Together[int, int](list, 3600.0)
+    later = together.bring(1)
     assert not later.done(), "its time has not come"
-    assert together.answer(together.bring(3, 3600.0)) == 3
-    assert later.result(10) == 1, "as long-suffering as what somebody waits for"
-    left = together.bring(4, 3600.0)
+    assert together.answer(together.bring(2)) == 2
+    assert later.result(10) == 1
+    left = together.bring(3)
     together.close()
-    assert left.result(0) == 4
+    assert left.result(0) == 3
+
+
+def test_a_round_begins_when_something_has_waited_long_enough() -> None:
+    together = Together[int, int](list, 0.01)
+    assert together.bring(1).result(10) == 1
+    together.close()
 
 
 def test_an_error_reaches_only_who_brought_what_caused_it() -> None:
     def invert(items: Sequence[int]) -> list[float]:
         return [1 / item for item in items]
 
-    together = Together(invert)
-    coming = [together.bring(item, 0.2) for item in (2, 0, 4)]
+    together = Together(invert, 0.2)
+    coming = [together.bring(item) for item in (2, 0, 4)]
     assert together.answer(coming[0]) == 0.5
     with pytest.raises(ZeroDivisionError):
         together.answer(coming[1])

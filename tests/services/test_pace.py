@@ -260,7 +260,7 @@ def test_a_lane_needs_no_lease_once_it_has_slots(world: World, monkeypatch: pyte
     world.book("taobao", world.ready("taobao", 2))
     shared = Claims(world.ctx, key)
     lane = purchase._Lane(world.ctx, shared, "lane")
-    lane._task = task(shared.turns.answer(shared.turns.bring(Turn("lane"), 0.0)))
+    lane._task = task(shared.turns.answer(shared.turns.bring(Turn("lane"))))
     with world.ctx.db.write() as tx:
         limits.pause_calls(tx, key, 5.0)
     leased, going, reserve_call = threading.Event(), threading.Event(), limits.reserve_call
@@ -281,12 +281,12 @@ def test_a_lane_needs_no_lease_once_it_has_slots(world: World, monkeypatch: pyte
         assert leased.wait(20)
         if world.ctx.db.sqlite:  # which has one writer anyway
             going.set()
-        ahead = task(shared.turns.answer(shared.turns.bring(Turn("lane", ahead=True), 0.0)))
+        ahead = task(shared.turns.answer(shared.turns.bring(Turn("lane", ahead=True))))
         assert ahead.slot is not None
         going.set()
         assert ahead.slot.moment > time.monotonic() + 3.0
         assert further.result(20) > time.monotonic() + 3.0
-    shared.turns.close()
+    shared.close()
 
 
 def task(step: object) -> Task:
@@ -301,11 +301,11 @@ def test_a_lane_makes_room_for_who_waits_also_with_a_lease_from_before_it_was_ki
         assert limits.take_lease(tx, name, 1, "lane", 60.0)
         limits.ask_for_lease(tx, name)
     shared = Claims(world.ctx, key)
-    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("lane"), 0.0)), Wait)
+    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("lane"))), Wait)
     with world.ctx.db.write() as tx:
         assert limits.asked(tx, name), "it has nothing to give now, and leaves the request to others"
         assert limits.take_lease(tx, name, 1, "waiting", 60.0)
-    shared.turns.close()
+    shared.close()
 
 
 def test_of_several_lanes_one_without_a_call_makes_room(world: World) -> None:
@@ -315,15 +315,15 @@ def test_of_several_lanes_one_without_a_call_makes_room(world: World) -> None:
     world.book("taobao", world.ready("taobao", 3))
     shared = Claims(world.ctx, key)
     for lane in ("busy", "idle"):
-        task(shared.turns.answer(shared.turns.bring(Turn(lane), 0.0)))
+        task(shared.turns.answer(shared.turns.bring(Turn(lane))))
     with world.ctx.db.write() as tx:
         limits.ask_for_lease(tx, name)
     shared._look_at = 0.0
-    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("idle"), 0.0)), Wait)
+    assert isinstance(shared.turns.answer(shared.turns.bring(Turn("idle"))), Wait)
     with world.ctx.db.write() as tx:
         assert limits.take_lease(tx, name, 2, "waiting", 60.0)
         assert not limits.take_lease(tx, name, 2, "another", 60.0), "the call under way keeps its lease"
-    shared.turns.close()
+    shared.close()
 
 
 def test_a_throttled_lane_and_one_that_counts_do_not_lock_each_other_out(world: World) -> None:
