@@ -2,9 +2,10 @@
 
 The lanes of one process share these transactions, so that under load a booking costs a part of one. A lane brings its
 last outcome while its next call is under way already, and claims the booking after that: the database and the
-marketplace are waited for at the same time. What went well may wait a little longer than claims do, so that more of it
-is written at once. Where every booking counts before the next one may be claimed, or the session's rate is what holds
-lanes up, a lane claims only once its last outcome is known.
+marketplace are waited for at the same time. What went well is written by a thread of its own: it may wait longer than
+claims do, so that more of it is written at once, and claims do not wait for it. Where every booking counts before the
+next one may be claimed, or the session's rate is what holds lanes up, a lane claims only once its last outcome is
+known.
 """
 
 from __future__ import annotations
