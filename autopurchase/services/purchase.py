@@ -74,6 +74,8 @@ class _Lane:
         """Carry out the next booking; False at the end. What the last one has come to is stored before or meanwhile."""
         self._look_back()
         ahead = self._claimed_ahead()
+        if ahead is None and self._left and self._outcome is not None and self.shared.may_wait(self._outcome):
+            self._left.append(self._leave(self._outcome))  # not to be written before those
         step = ahead or self._come(Turn(self.holder, self._outcome, claim, lead=self._lead))
         if isinstance(step, Task):
             self._task, self._called = step, False

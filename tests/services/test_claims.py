@@ -207,6 +207,14 @@ def test_claims_do_not_wait_for_what_is_written_of_calls_that_went_well(
     assert verify(world.ctx) == []
 
 
+def test_orders_are_written_as_they_were_placed(world: World) -> None:
+    world.book("taobao", world.ready("taobao", 6))
+    assert world.work("taobao") == {"confirmed": 6}
+    rows = world.rows(sa.select(schema.provider_order).order_by(schema.provider_order.c.id))
+    placed = [row["booking_id"] for row in rows]
+    assert placed == [row["id"] for row in world.bookings()]
+
+
 def test_slots_behind_those_claimed_ahead_are_not_taken_for_slots_held_up_by_the_rate(world: World) -> None:
     key = world.session_id("taobao")
     world.book("taobao", world.ready("taobao", 7))
