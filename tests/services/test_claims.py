@@ -157,7 +157,7 @@ def test_an_outcome_is_stored_though_the_claim_brought_with_it_fails(
 
     def fail_second(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
         claimed.extend([1] if turns else [])
-        if turns and len(claimed) == 2:
+        if turns and len(claimed) >= 2:  # again, when the round is done over one by one
             raise RuntimeError("the next booking could not be claimed")
         return claim(claims, tx, turns, late)
 
