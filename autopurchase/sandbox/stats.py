@@ -1,4 +1,4 @@
-"""What the market counted at its own door: calls by account and API, how dense, how many at once, on how many lines."""
+"""What the market counted at its own door: calls by account and API, how dense, by how many connections."""
 
 import time
 from collections import Counter, deque

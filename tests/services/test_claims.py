@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,16 +130,21 @@ def test_a_lane_that_fails_stores_what_it_knows_and_puts_back_what_it_has_not_ca
     assert verify(world.ctx) == []
 
 
-def test_a_claim_that_fails_takes_nothing_else_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.book("taobao", world.ready("taobao", 2))
+def fail_claims(patch: pytest.MonkeyPatch, when: Callable[[Sequence[Turn]], bool]) -> None:
+    """Claims for such lanes fail, also when their round is done over one by one."""
     claim = Claims._claim
 
-    def fail_ahead(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
-        if any(turn.ahead for turn in turns):
+    def failing(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
+        if when(turns):
             raise RuntimeError("the next booking could not be claimed")
         return claim(claims, tx, turns, late)
 
-    monkeypatch.setattr(Claims, "_claim", fail_ahead)
+    patch.setattr(Claims, "_claim", failing)
+
+
+def test_a_claim_that_fails_takes_nothing_else_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.book("taobao", world.ready("taobao", 2))
+    fail_claims(monkeypatch, lambda turns: any(turn.ahead for turn in turns))
     with pytest.raises(RuntimeError, match="claimed"):
         world.work("taobao")
     assert states(world) == ["confirmed", "queued"]
@@ -153,15 +158,7 @@ def test_an_outcome_is_stored_though_the_claim_brought_with_it_fails(
     with world.ctx.db.write() as tx:
         tx.execute(sa.update(schema.session).values(daily_cap=50))  # so that nothing is claimed ahead
     world.book("taobao", world.ready("taobao", 2))
-    claim, claimed = Claims._claim, list[int]()
-
-    def fail_second(claims: Claims, tx: Connection, turns: Sequence[Turn], late: Any) -> Any:
-        claimed.extend([1] if turns else [])
-        if turns and len(claimed) >= 2:  # again, when the round is done over one by one
-            raise RuntimeError("the next booking could not be claimed")
-        return claim(claims, tx, turns, late)
-
-    monkeypatch.setattr(Claims, "_claim", fail_second)
+    fail_claims(monkeypatch, lambda turns: bool(turns) and "queued" in states(world) and bool(world.orders()))
     with pytest.raises(RuntimeError, match="claimed"):
         world.work("taobao")
     assert states(world) == ["confirmed", "queued"]
